@@ -1,7 +1,5 @@
 package agent
 
-import "time"
-
 // Config is what an agent needs to know, resolved: flags, environment and files are the caller's.
 type Config struct {
 	Name            string   // shown by the API; name of the agent's log lines
@@ -16,7 +14,8 @@ type Config struct {
 	Volumes         []string // volume specs as given by --volume
 	Networks        []string // existing networks to attach containers to
 	RegAllowList    []string // registries images may come from; empty: any
-	DockerTimeout   time.Duration
+	DockerInterface bool     // give containers the name host.docker.internal (0.13's docker_interface)
+	Windows         bool     // read volume specs by Windows rules: the agent runs there
 
 	// What flow containers are told about the API.
 	APIURL       string

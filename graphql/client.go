@@ -140,7 +140,7 @@ func (c *Client) serverTenant(ctx context.Context) (string, error) {
 
 func (c *Client) cloudTenant(ctx context.Context) (string, error) {
 	if c.t.key == "" {
-		return "", &Error{Operation: "authInfo", kind: ErrUnauthorized, Message: "no API key is set for backend cloud; " +
+		return "", &Error{Operation: "authInfo", Kind: ErrUnauthorized, Message: "no API key is set for backend cloud; " +
 			"pass --key or run `prefect auth login`, or for a Prefect Server set PREFECT__BACKEND=server"}
 	}
 	resp, err := authInfo(ctx, c.t)
@@ -153,7 +153,7 @@ func (c *Client) cloudTenant(ctx context.Context) (string, error) {
 	}
 	switch {
 	case resp.AuthInfo == nil || resp.AuthInfo.TenantId == nil:
-		return "", &Error{Operation: "authInfo", kind: ErrUnauthorized,
+		return "", &Error{Operation: "authInfo", Kind: ErrUnauthorized,
 			Message: "the API knows no tenant for this key; an API key is needed, not an API token of Prefect before 0.15"}
 	case *resp.AuthInfo.TenantId == "":
 		return "", errors.New("the API answered with an empty tenant; pass --tenant-id")

@@ -29,7 +29,7 @@ type Error struct {
 	Message    string        // one line
 	RetryAfter time.Duration // what the API asked to wait; 0 when it did not
 	MayApply   bool          // a mutation's effect is unknown: it was sent, its answer was lost
-	kind       error
+	Kind       error         // one of the kinds above; nil: final
 	cause      error
 }
 
@@ -37,7 +37,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Message }
 
 // Is reports whether the error is of the given kind.
-func (e *Error) Is(target error) bool { return e.kind == target }
+func (e *Error) Is(target error) bool { return e.Kind == target }
 
 // Unwrap returns the transport's error, if there was one.
 func (e *Error) Unwrap() error { return e.cause }
@@ -93,15 +93,15 @@ func statusError(op string, resp *http.Response, list apiErrors, url string) *Er
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		e.kind = ErrUnauthorized
+		e.Kind = ErrUnauthorized
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		e.kind = ErrTemporary
+		e.Kind = ErrTemporary
 		e.MayApply = resp.StatusCode >= http.StatusInternalServerError
 	}
 	if len(list) > 0 {
 		if k := list.kind(); k != nil {
-			e.kind = k
+			e.Kind = k
 		}
 		e.Message = fmt.Sprintf("%s from %s: %s", status, url, list.text())
 		return e

@@ -113,12 +113,12 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 	if len(envelope.Errors) > 0 {
 		return &Error{
 			Operation: op, Status: httpResp.StatusCode,
-			Message: envelope.Errors.text(), kind: envelope.Errors.kind(),
+			Message: envelope.Errors.text(), Kind: envelope.Errors.kind(),
 		}
 	}
 	if err := json.Unmarshal(envelope.Data, resp.Data); err != nil {
 		return &Error{
-			Operation: op, Status: httpResp.StatusCode, kind: ErrNotPrefect, cause: err,
+			Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, cause: err,
 			Message: fmt.Sprintf("%s answered %s with data that does not fit Prefect's schema: %v", t.url, op, err),
 		}
 	}
@@ -127,11 +127,11 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 
 // notPrefect explains an answer that is not GraphQL, typically the page of a user interface.
 func (t *transport) notPrefect(op string, httpResp *http.Response) error {
-	e := &Error{Operation: op, Status: httpResp.StatusCode, kind: ErrNotPrefect}
+	e := &Error{Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect}
 	e.Message = fmt.Sprintf("%s does not answer like a Prefect API (content type %q); "+
 		"is it the address of the user interface? The API's is usually http://HOST:4200", t.url, httpResp.Header.Get("Content-Type"))
 	if t.backend == "cloud" && t.key == "" {
-		e.kind = ErrUnauthorized
+		e.Kind = ErrUnauthorized
 		e.Message = t.url + " gave no GraphQL answer and no API key was sent; pass --key or run `prefect auth login`"
 	}
 	return e
@@ -149,14 +149,14 @@ func (t *transport) unreachable(ctx context.Context, op string, err error) error
 	if errors.As(err, &withURL) {
 		err = withURL.Err // its own text repeats method and address
 	}
-	e := &Error{Operation: op, Message: fmt.Sprintf("cannot reach %s: %v", t.url, err), kind: ErrTemporary, cause: err, MayApply: true}
+	e := &Error{Operation: op, Message: fmt.Sprintf("cannot reach %s: %v", t.url, err), Kind: ErrTemporary, cause: err, MayApply: true}
 	var (
 		opErr   *net.OpError
 		certErr *tls.CertificateVerificationError
 	)
 	switch {
 	case errors.As(err, &certErr):
-		e.kind, e.MayApply = nil, false // waiting does not heal a certificate
+		e.Kind, e.MayApply = nil, false // waiting does not heal a certificate
 	case errors.As(err, &opErr) && opErr.Op == "dial":
 		e.MayApply = false
 	}

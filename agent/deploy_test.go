@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/docker-prefect/docker-prefect/graphql"
+	"gotest.tools/v3/assert"
+)
+
+const submitted = "Submitted: Submitted for execution"
+
+// deployOne lets an agent find and deploy what the API has, in virtual time.
+func deployOne(t *testing.T, api *fakeAPI, launcher *fakeLauncher) *testLog {
+	t.Helper()
+	log, err := runPolls(t, api, launcher, 1)
+	assert.NilError(t, err)
+	return log
+}
+
+func TestSuccessIsReportedAsPythonDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		deployOne(t, api, &fakeLauncher{})
+		assert.DeepEqual(t, api.states["a"], []string{submitted})
+		assert.DeepEqual(t, api.logs, []graphql.RunLog{{
+			FlowRunID: "a", Name: "agent", Level: "INFO", Message: "Submitted for execution: Container ID: c0ffee",
+		}})
+	})
+}
+
+func TestALaunchThatFailsFailsItsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}), scheduledRun("b", time.Time{}))
+		launcher := &fakeLauncher{launch: func(s Spec) (Launched, error) {
+			if s.Name == "run-a" {
+				return Launched{}, errors.New("create container: no such image: flow")
+			}
+			return Launched{ID: "c"}, nil
+		}}
+		deployOne(t, api, launcher)
+		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: create container: no such image: flow"})
+		assert.DeepEqual(t, api.messages("a"), []string{"ERROR: create container: no such image: flow"})
+		assert.DeepEqual(t, api.states["b"], []string{submitted})
+	})
+}
+
+func TestABrokenDocumentFailsItsRunAlone(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		corrupt func(*graphql.FlowRun)
+		states  int
+		reason  string
+	}{
+		{"state", func(r *graphql.FlowRun) { r.SerializedState = json.RawMessage(`{"type": "Odd"}`) }, 1, `serialized_state of the flow run: state has the unknown type "Odd"`},
+		{"run config", func(r *graphql.FlowRun) { r.RunConfig = json.RawMessage(`{"type": "DockerRun", "ports": 5}`) }, 2, "ports"},
+		{"storage", func(r *graphql.FlowRun) { r.Flow.Storage = json.RawMessage(`{"type": "Docker", "image_name": null}`) }, 2, "image_name"},
+		{"task run", func(r *graphql.FlowRun) {
+			r.TaskRuns = []graphql.TaskRun{{ID: "t", SerializedState: json.RawMessage(`[]`)}}
+		}, 2, "serialized_state of task run t"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				broken := scheduledRun("broken", time.Time{})
+				tc.corrupt(&broken)
+				api, launcher := newFakeAPI(broken, scheduledRun("good", time.Time{})), &fakeLauncher{}
+				deployOne(t, api, launcher)
+				history := api.states["broken"]
+				assert.Equal(t, len(history), tc.states, "%v", history)
+				assert.ErrorContains(t, errors.New(history[tc.states-1]), "Failed: ")
+				assert.ErrorContains(t, errors.New(history[tc.states-1]), tc.reason)
+				assert.ErrorContains(t, errors.New(api.messages("broken")[0]), tc.reason)
+				assert.DeepEqual(t, api.states["good"], []string{submitted})
+			})
+		})
+	}
+}
+
+func TestALostRaceIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		api.onState = func(string, graphql.State) error {
+			return fmt.Errorf("State update failed: %w", graphql.ErrClaimed)
+		}
+		log := deployOne(t, api, launcher)
+		assert.Equal(t, len(launcher.specs)+len(api.logs)+len(api.states), 0)
+		assert.Equal(t, log.count("level=ERROR")+log.count("level=WARN"), 0)
+	})
+}
+
+// A mutation whose answer is lost is repeated, and the repetition looks like somebody else's claim.
+func TestAClaimWhoseAnswerWasLostIsOursIfTheAPISaysSo(t *testing.T) {
+	for _, tc := range []struct {
+		holder   string
+		launches int
+	}{{"agent-id", 1}, {"another", 0}} {
+		t.Run(tc.holder, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+				answers := []error{&graphql.Error{Message: "gateway timeout", Kind: graphql.ErrTemporary, MayApply: true}, fmt.Errorf("State update failed: %w", graphql.ErrClaimed)}
+				api.onState = func(string, graphql.State) error { return next(&answers) }
+				api.holder = func(string) (string, string) { return "Submitted", tc.holder }
+				deployOne(t, api, launcher)
+				assert.Equal(t, len(launcher.specs), tc.launches)
+			})
+		})
+	}
+}
+
+func TestAClaimIsRepeatedWhileTheAPIIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		answers := []error{temporary(t), temporary(t), temporary(t)}
+		api.onState = func(string, graphql.State) error { return next(&answers) }
+		deployOne(t, api, launcher)
+		assert.DeepEqual(t, api.states["a"], []string{submitted})
+		assert.Equal(t, len(launcher.specs), 1)
+	})
+}
+
+func TestDueTaskRunsAreClaimedAsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := scheduledRun("a", time.Time{})
+		run.State, run.SerializedState = "Running", json.RawMessage(`{"type": "Running"}`)
+		run.TaskRuns = []graphql.TaskRun{
+			{ID: "t1", SerializedState: json.RawMessage(`{"type": "Retrying", "start_time": "2020-01-01T00:00:00Z"}`)},
+			{ID: "t2", SerializedState: json.RawMessage(`{"type": "Success"}`)},
+		}
+		api, launcher := newFakeAPI(run), &fakeLauncher{}
+		deployOne(t, api, launcher)
+		assert.Equal(t, len(api.states["a"]), 0, "a Running flow run keeps its state")
+		assert.DeepEqual(t, api.states["t1"], []string{"Submitted: Submitted for execution."})
+		assert.Equal(t, len(api.states["t2"]), 0)
+		assert.Equal(t, len(launcher.specs), 1)
+	})
+}
+
+// Python marks a run as Failed whose container runs, because a log line could not be written.
+func TestALogThatCannotBeWrittenDoesNotFailARunningRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		api.logErrs = []error{errors.New("no")}
+		deployOne(t, api, &fakeLauncher{})
+		assert.DeepEqual(t, api.states["a"], []string{submitted})
+	})
+}
+
+// Python leaves a run in Submitted whose error could not be logged.
+func TestALogThatCannotBeWrittenDoesNotHideAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		api.logErrs = []error{errors.New("no")}
+		deployOne(t, api, &fakeLauncher{launch: func(Spec) (Launched, error) { return Launched{}, errors.New("boom") }})
+		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: boom"})
+	})
+}
+
+func TestAPanicFailsItsRunAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		deployOne(t, api, &fakeLauncher{launch: func(Spec) (Launched, error) { panic("bug") }})
+		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: internal error of the agent: bug"})
+	})
+}
+
+func TestErrorsOfSeveralLinesBecomeOne(t *testing.T) {
+	assert.Equal(t, oneLine(errors.Join(errors.New("a"), errors.New("b"))), "a; b")
+}
+
+func TestACommandRunIsReportedByTheAgent(t *testing.T) {
+	for _, tc := range []struct {
+		exit  Exit
+		state string
+		line  string
+	}{
+		{Exit{Code: 0}, "Success: The container exited with status 0.", "INFO: The container exited with status 0."},
+		{Exit{Code: 3}, "Failed: The container exited with status 3.", "ERROR: The container exited with status 3."},
+		{Exit{Err: errors.New("gone")}, "Failed: The container's end was not seen: gone", "ERROR: The container's end was not seen: gone"},
+	} {
+		t.Run(tc.state, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				run := scheduledRun("a", time.Time{})
+				run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["echo", "hi"]}`)
+				api := newFakeAPI(run)
+				api.tasks["a"] = []graphql.TaskRun{{ID: "t"}}
+				launcher := &fakeLauncher{output: "hi\nthere"}
+				launcher.launch = func(s Spec) (Launched, error) {
+					assert.Check(t, s.Supervised)
+					assert.Check(t, s.HostConfig["AutoRemove"] == nil, "the output must outlive the container's end")
+					exit := make(chan Exit, 1)
+					exit <- tc.exit
+					return Launched{ID: "c", Exit: exit}, nil
+				}
+				a, _ := newTestAgent(t, Config{MaxPolls: 2}, api, launcher)
+				assert.NilError(t, a.Run(t.Context()))
+				assert.DeepEqual(t, api.states["a"], []string{submitted, "Running: Running flow.", tc.state})
+				assert.DeepEqual(t, api.states["t"], []string{"Running: Running flow.", tc.state})
+				want := []string{"INFO: Submitted for execution: Container ID: c", "INFO: hi", "INFO: there", tc.line}
+				assert.DeepEqual(t, api.messages("a"), want)
+				assert.DeepEqual(t, launcher.removed, []string{"c"})
+			})
+		})
+	}
+}

@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/docker-prefect/docker-prefect/graphql"
+)
+
+// pollIntervals are the waits after 0, 1, 2 … polls without a flow run (1.4.1 agent.py).
+var pollIntervals = [...]time.Duration{
+	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second,
+}
+
+const (
+	// prefetch is how long before its start time a run is asked for, so that it starts on the second
+	// (1.4.1 agent.py).
+	prefetch = 10 * time.Second
+	// taskRunGrace is how long a task run of a running flow run must be due before it counts as left to
+	// the agent (1.4.1 agent.py).
+	taskRunGrace = 3 * time.Second
+	// maxRejections is how many polls in a row may be rejected before the credentials are taken to be
+	// bad; gateways answer 401 and 403 during incidents, too.
+	maxRejections = 3
+)
+
+// poll asks for work until ctx ends or the polls are used up.
+func (a *Agent) poll(ctx context.Context) error {
+	var (
+		idle       int
+		rejections int
+		away       = outage{log: a.log, what: "the Prefect API"}
+		wait       = newBackOff()
+	)
+	for n := 0; a.cfg.MaxPolls < 0 || n < a.cfg.MaxPolls; n++ {
+		handedOut, err := a.pollOnce(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		pause := time.Duration(0)
+		switch {
+		case errors.Is(err, graphql.ErrUnauthorized):
+			if rejections++; rejections >= maxRejections {
+				return err
+			}
+			fallthrough
+		case err != nil:
+			away.begin(err)
+			pause = wait.next(err)
+		default:
+			away.over()
+			wait, rejections = newBackOff(), 0
+			if idle = min(idle+1, len(pollIntervals)-1); handedOut > 0 {
+				idle = 0
+			}
+			pause = pollIntervals[idle]
+		}
+		if n+1 == a.cfg.MaxPolls {
+			break
+		}
+		a.log.Debug(fmt.Sprintf("Sleeping flow run poller for %v seconds...", pause.Seconds()))
+		a.pause(ctx, pause)
+	}
+	return nil
+}
+
+// pause waits until the next poll is due, the agent is poked, or ctx ends.
+func (a *Agent) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-a.poke:
+	case <-ctx.Done():
+	}
+}
+
+// pollOnce hands out the runs that are due and not in flight, and returns how many.
+func (a *Agent) pollOnce(ctx context.Context) (int, error) {
+	a.log.Debug("Querying for ready flow runs...")
+	now := time.Now()
+	ids, err := a.api.RunsInQueue(ctx, now.Add(prefetch), a.cfg.Labels)
+	if err != nil {
+		return 0, fmt.Errorf("query for ready flow runs: %w", err)
+	}
+	fresh := slices.DeleteFunc(ids, a.inFlight.has)
+	a.log.Debug(fmt.Sprintf("Found %d ready flow run(s)", len(fresh)), "in_flight", len(ids)-len(fresh))
+	if len(fresh) == 0 {
+		return 0, nil
+	}
+	runs, err := a.api.DueFlowRuns(ctx, fresh, now.Add(-taskRunGrace))
+	if err != nil {
+		return 0, fmt.Errorf("query for flow run metadata: %w", err)
+	}
+	return a.handOut(ctx, runs), nil
+}
+
+// handOut starts a goroutine for each run, the earliest first.
+func (a *Agent) handOut(ctx context.Context, runs []graphql.FlowRun) int {
+	due := make([]*dueRun, 0, len(runs))
+	for _, run := range runs {
+		due = append(due, newDueRun(run))
+	}
+	slices.SortStableFunc(due, func(x, y *dueRun) int { return x.start.Compare(y.start) })
+
+	// Once all that is due now has been claimed, the queue has room for others: no need to wait.
+	var unclaimed atomic.Int64
+	claimed := func() {
+		if unclaimed.Add(-1) == 0 {
+			a.Poke()
+		}
+	}
+	unclaimed.Add(1)
+	count := 0
+	for _, d := range due {
+		if !a.inFlight.add(d.run.ID) {
+			continue
+		}
+		count++
+		if !d.start.After(time.Now()) {
+			unclaimed.Add(1)
+			d.claimed = claimed
+		}
+		a.log.Debug("Submitting flow run " + d.run.ID + " for deployment...")
+		a.launches.Go(func() {
+			defer a.inFlight.remove(d.run.ID)
+			a.deploy(ctx, d)
+		})
+	}
+	if count > 0 {
+		claimed()
+	}
+	return count
+}

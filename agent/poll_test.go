@@ -1,0 +1,278 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/docker-prefect/docker-prefect/graphql"
+	"gotest.tools/v3/assert"
+)
+
+// temporary is an error of the kind that passes.
+func temporary(t *testing.T) error {
+	t.Helper()
+	return fmt.Errorf("cannot reach it: %w", graphql.ErrTemporary)
+}
+
+// runPolls runs an agent in virtual time until its polls are used up.
+func runPolls(t *testing.T, api *fakeAPI, launcher *fakeLauncher, polls int) (*testLog, error) {
+	t.Helper()
+	a, log := newTestAgent(t, Config{MaxPolls: polls}, api, launcher)
+	return log, a.Run(t.Context())
+}
+
+// gaps are the waits between the polls that the API saw.
+func gaps(api *fakeAPI) []time.Duration {
+	var out []time.Duration
+	for i := 1; i < len(api.polls); i++ {
+		out = append(out, api.polls[i].Sub(api.polls[i-1]))
+	}
+	return out
+}
+
+func TestIdlePollsFollowPrefectsIntervals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		_, err := runPolls(t, api, &fakeLauncher{}, 9)
+		assert.NilError(t, err)
+		s := time.Second
+		assert.DeepEqual(t, gaps(api), []time.Duration{s / 2, s, 2 * s, 4 * s, 8 * s, 10 * s, 10 * s, 10 * s})
+	})
+}
+
+func TestAHitIsFollowedByAPollAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		_, err := runPolls(t, api, &fakeLauncher{}, 3)
+		assert.NilError(t, err)
+		assert.DeepEqual(t, gaps(api), []time.Duration{0, time.Second / 2})
+	})
+}
+
+func TestAHitThatCannotBeClaimedDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		api.onState = func(string, graphql.State) error { return errors.New("State payload is too large.") }
+		_, err := runPolls(t, api, &fakeLauncher{}, 4)
+		assert.NilError(t, err)
+		for _, gap := range gaps(api) {
+			assert.Assert(t, gap >= 250*time.Millisecond, gap)
+		}
+	})
+}
+
+func TestMaxPollsZeroNeverAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		_, err := runPolls(t, api, &fakeLauncher{}, 0)
+		assert.NilError(t, err)
+		assert.Equal(t, len(api.polls), 0)
+	})
+}
+
+func TestMaxPollsFinishesWhatWasFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now().Add(7 * time.Second)
+		api, launcher := newFakeAPI(scheduledRun("a", start)), &fakeLauncher{}
+		_, err := runPolls(t, api, launcher, 1)
+		assert.NilError(t, err)
+		assert.Equal(t, len(launcher.specs), 1)
+		assert.Assert(t, launcher.started[0].Equal(start), "started at %s", launcher.started[0])
+	})
+}
+
+func TestAPokeEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		a, _ := newTestAgent(t, Config{MaxPolls: 2}, api, &fakeLauncher{})
+		go func() {
+			synctest.Wait()
+			a.Poke()
+			a.Poke() // two are one
+		}()
+		assert.NilError(t, a.Run(t.Context()))
+		assert.DeepEqual(t, gaps(api), []time.Duration{0})
+	})
+}
+
+func TestRunsInFlightAreNotTakenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Now().Add(9*time.Second))), &fakeLauncher{}
+		_, err := runPolls(t, api, launcher, 8)
+		assert.NilError(t, err)
+		assert.Equal(t, len(launcher.specs), 1)
+		assert.DeepEqual(t, api.states["a"], []string{"Submitted: Submitted for execution"})
+	})
+}
+
+func TestARunThatEndedCanBeTakenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		launcher.launch = func(Spec) (Launched, error) {
+			if len(launcher.specs) == 1 { // as a reschedule by the server would
+				api.mu.Lock()
+				api.taken["a"] = false
+				api.mu.Unlock()
+			}
+			return Launched{ID: "c"}, nil
+		}
+		_, err := runPolls(t, api, launcher, 4)
+		assert.NilError(t, err)
+		assert.Equal(t, len(launcher.specs), 2)
+	})
+}
+
+func TestDueRunsDoNotWaitBehindRunsThatSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var runs []graphql.FlowRun
+		for i := range 24 {
+			runs = append(runs, scheduledRun(fmt.Sprint("later", i), begin.Add(8*time.Second)))
+		}
+		runs = append(runs, scheduledRun("now", time.Time{}))
+		var mu sync.Mutex
+		startedAt := map[string]time.Duration{}
+		launcher := &fakeLauncher{launch: func(s Spec) (Launched, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			startedAt[s.Name] = time.Since(begin)
+			return Launched{ID: "c"}, nil
+		}}
+		a, _ := newTestAgent(t, Config{MaxPolls: 1}, newFakeAPI(runs...), launcher)
+		a.slots = make(chan struct{}, 2) // far fewer slots than sleepers
+		assert.NilError(t, a.Run(t.Context()))
+		assert.Equal(t, startedAt["run-now"], time.Duration(0))
+		assert.Equal(t, startedAt["run-later0"], 8*time.Second)
+	})
+}
+
+func TestLaunchesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs []graphql.FlowRun
+		for i := range 10 {
+			runs = append(runs, scheduledRun(fmt.Sprint("r", i), time.Time{}))
+		}
+		var mu sync.Mutex
+		now, most := 0, 0
+		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return Launched{ID: "c"}, nil
+		}}
+		a, _ := newTestAgent(t, Config{MaxPolls: 1}, newFakeAPI(runs...), launcher)
+		a.slots = make(chan struct{}, 3)
+		assert.NilError(t, a.Run(t.Context()))
+		assert.Equal(t, most, 3)
+	})
+}
+
+func TestAnOutageIsSaidOnceAndItsEndOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		for range 12 {
+			api.pollErrs = append(api.pollErrs, temporary(t))
+		}
+		log, err := runPolls(t, api, &fakeLauncher{}, 14)
+		assert.NilError(t, err)
+		assert.Equal(t, log.count("the Prefect API is unavailable"), 1)
+		assert.Equal(t, log.count("the Prefect API answers again"), 1)
+		for i, gap := range gaps(api)[:12] {
+			assert.Assert(t, gap >= firstWait/2 && gap <= lastWait, "wait %d: %s", i, gap)
+		}
+		assert.Assert(t, gaps(api)[11] >= lastWait/2, "the waits grow")
+	})
+}
+
+func TestRejectedCredentialsEndTheAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		for range maxRejections {
+			api.pollErrs = append(api.pollErrs, graphql.ErrUnauthorized)
+		}
+		_, err := runPolls(t, api, &fakeLauncher{}, 100)
+		assert.ErrorIs(t, err, graphql.ErrUnauthorized)
+		assert.Equal(t, len(api.polls), maxRejections)
+	})
+}
+
+func TestASingleRejectionDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		api.pollErrs = []error{graphql.ErrUnauthorized, graphql.ErrUnauthorized, nil, graphql.ErrUnauthorized}
+		_, err := runPolls(t, api, &fakeLauncher{}, 6)
+		assert.NilError(t, err)
+	})
+}
+
+func TestTheAPIIsWaitedForAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		api.connErrs = []error{temporary(t), temporary(t), temporary(t)}
+		log, err := runPolls(t, api, &fakeLauncher{}, 1)
+		assert.NilError(t, err)
+		assert.Equal(t, log.count("the Prefect API is unavailable"), 1)
+		assert.Equal(t, log.count("the Prefect API answers again"), 1)
+	})
+}
+
+func TestAWrongKeyEndsTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		api.connErrs = []error{graphql.ErrUnauthorized}
+		_, err := runPolls(t, api, &fakeLauncher{}, 1)
+		assert.ErrorIs(t, err, graphql.ErrUnauthorized)
+	})
+}
+
+func TestADeadEngineEndsTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		launcher := &fakeLauncher{checkErr: func() error { return errors.New("connection refused") }}
+		_, err := runPolls(t, newFakeAPI(), launcher, 1)
+		assert.ErrorContains(t, err, "is it running?")
+	})
+}
+
+func TestAnEngineThatStaysAwayEndsTheAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		launcher := &fakeLauncher{checkErr: func() error {
+			if time.Since(begin) > time.Minute {
+				return errors.New("connection refused")
+			}
+			return nil
+		}}
+		a, _ := newTestAgent(t, Config{MaxPolls: -1}, newFakeAPI(), launcher)
+		err := a.Run(t.Context())
+		assert.ErrorContains(t, err, "connection refused")
+		assert.Assert(t, time.Since(begin) < 10*time.Minute)
+	})
+}
+
+func TestStoppingFinishesLaunchesAndLeavesTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("busy", time.Time{}), scheduledRun("later", time.Now().Add(9*time.Second)))
+		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+			time.Sleep(5 * time.Second)
+			return Launched{ID: "c"}, nil
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, launcher)
+		begin := time.Now()
+		assert.NilError(t, a.Run(ctx))
+		assert.Equal(t, time.Since(begin), 5*time.Second)
+		assert.DeepEqual(t, api.messages("busy"), []string{"INFO: Submitted for execution: Container ID: c"})
+		assert.Equal(t, len(api.history("later")), 0, "it stays Scheduled for another agent")
+	})
+}

@@ -1,0 +1,74 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker-prefect/docker-prefect/graphql"
+)
+
+// supervise speaks Prefect for a container that does not: a run whose run config brings its own command
+// is Running while its container runs, has the container's output in its log, and ends as Success or
+// Failed by the exit code.
+//
+// When the agent ends first, the container goes on and the run stays Running.
+func (a *Agent) supervise(ctx context.Context, run graphql.FlowRun, launched Launched) {
+	work := context.WithoutCancel(ctx)
+	a.setStates(work, run, graphql.NewState("Running", "Running flow."))
+	output := a.newRunLogWriter(work, run)
+	copyErr := a.launcher.Logs(ctx, launched.ID, output)
+	output.close()
+	select {
+	case exit := <-launched.Exit:
+		if copyErr != nil {
+			a.log.Warn("The output of flow run "+run.ID+" is incomplete", "reason", copyErr)
+		}
+		state, level := exitState(exit)
+		if err := a.writeLog(work, run, level, state.Message); err != nil {
+			a.log.Warn("The log of flow run "+run.ID+" could not be written", "reason", err)
+		}
+		a.setStates(work, run, state)
+		if err := a.launcher.Remove(work, launched.ID); err != nil {
+			a.log.Warn("The container of flow run "+run.ID+" is left behind", "reason", err)
+		}
+		a.log.Info("Flow run "+run.ID+" ended", "state", state.Type, "container", short(launched.ID))
+	case <-ctx.Done():
+	}
+}
+
+func exitState(exit Exit) (state graphql.State, level string) {
+	switch {
+	case exit.Err != nil:
+		return graphql.NewState("Failed", "The container's end was not seen: "+oneLine(exit.Err)), graphql.LevelError
+	case exit.Code != 0:
+		return graphql.NewState("Failed", fmt.Sprintf("The container exited with status %d.", exit.Code)), graphql.LevelError
+	}
+	return graphql.NewState("Success", "The container exited with status 0."), graphql.LevelInfo
+}
+
+// setStates sets the flow run's state and that of its task runs, in the order that the API wants: a task
+// run may be Running only in a Running flow run, and a flow run finishes last.
+func (a *Agent) setStates(ctx context.Context, run graphql.FlowRun, state graphql.State) {
+	setFlowRun := func() error { return a.api.SetFlowRunState(ctx, run.ID, run.Version, state) }
+	setTaskRuns := func() error {
+		tasks, err := a.api.TaskRuns(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		for _, t := range tasks {
+			if err := a.api.SetTaskRunState(ctx, t.ID, t.Version, state); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	order := []func() error{setFlowRun, setTaskRuns}
+	if state.IsFinished() {
+		order = []func() error{setTaskRuns, setFlowRun}
+	}
+	for _, set := range order {
+		if err := a.retry(ctx, set); err != nil {
+			a.log.Error("Flow run "+run.ID+" could not be marked as "+state.Type, "reason", err)
+		}
+	}
+}
