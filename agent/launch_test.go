@@ -1,0 +1,223 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gotest.tools/v3/assert"
+)
+
+// fakeEngine records its calls; the functions, where set, answer instead of success.
+type fakeEngine struct {
+	mu    sync.Mutex
+	calls []string
+
+	pull    func(image string) error
+	create  func(Spec) (string, error)
+	connect func() error
+	start   func() error
+	remove  func() error
+	exits   chan int
+}
+
+func (f *fakeEngine) record(call string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, call)
+}
+
+func (f *fakeEngine) Ping(context.Context) error               { return nil }
+func (f *fakeEngine) Info(context.Context) (EngineInfo, error) { return EngineInfo{}, nil }
+
+func (f *fakeEngine) Pull(_ context.Context, image string, _ func(PullProgress)) error {
+	f.record("pull " + image)
+	if f.pull != nil {
+		return f.pull(image)
+	}
+	return nil
+}
+
+func (f *fakeEngine) EnsureVolume(_ context.Context, name string) error {
+	f.record("volume " + name)
+	return nil
+}
+
+func (f *fakeEngine) Create(_ context.Context, spec Spec) (string, error) {
+	f.record("create " + spec.Name)
+	if f.create != nil {
+		return f.create(spec)
+	}
+	return "id", nil
+}
+
+func (f *fakeEngine) Connect(_ context.Context, network, id string) error {
+	f.record("connect " + id + " to " + network)
+	if f.connect != nil {
+		return f.connect()
+	}
+	return nil
+}
+
+func (f *fakeEngine) Start(_ context.Context, id string) error {
+	f.record("start " + id)
+	if f.start != nil {
+		return f.start()
+	}
+	return nil
+}
+
+func (f *fakeEngine) Remove(_ context.Context, id string) error {
+	f.record("remove " + id)
+	if f.remove != nil {
+		return f.remove()
+	}
+	return nil
+}
+
+func (f *fakeEngine) Logs(context.Context, string, io.Writer) error { return nil }
+
+func (f *fakeEngine) Wait(_ context.Context, id string) (<-chan int, <-chan error) {
+	f.record("wait " + id)
+	return f.exits, nil
+}
+
+func launchWith(t *testing.T, engine *fakeEngine, spec Spec) (Launched, error) {
+	t.Helper()
+	return NewEngineLauncher(engine, 1, slog.New(slog.DiscardHandler)).Launch(t.Context(), spec)
+}
+
+func TestLaunchOrder(t *testing.T) {
+	engine := &fakeEngine{exits: make(chan int, 1)}
+	engine.exits <- 3
+	got, err := launchWith(t, engine, Spec{
+		Name: "run", Image: "org/flow", Pull: true, NamedVolumes: []string{"v1", "v2"},
+		Networks: []string{"n1", "n2", "n3"}, Supervised: true,
+	})
+	assert.NilError(t, err)
+	assert.Equal(t, got.ID, "id")
+	assert.Equal(t, <-got.Exit, Exit{Code: 3})
+	assert.DeepEqual(t, engine.calls, []string{
+		"pull org/flow", "volume v1", "volume v2", "create run", "connect id to n2", "connect id to n3", "wait id", "start id",
+	})
+}
+
+func TestLaunchPullsOnlyWhenTold(t *testing.T) {
+	engine := &fakeEngine{}
+	got, err := launchWith(t, engine, Spec{Name: "run", Image: "org/flow"})
+	assert.NilError(t, err)
+	assert.Assert(t, got.Exit == nil)
+	assert.DeepEqual(t, engine.calls, []string{"create run", "start id"})
+}
+
+func TestAFailedPullCreatesNothing(t *testing.T) {
+	engine := &fakeEngine{pull: func(string) error { return errors.New("manifest unknown") }}
+	_, err := launchWith(t, engine, Spec{Image: "org/flow", Pull: true})
+	assert.ErrorContains(t, err, "manifest unknown")
+	assert.DeepEqual(t, engine.calls, []string{"pull org/flow"})
+}
+
+func TestTakenNamesAreNumbered(t *testing.T) {
+	taken := map[string]bool{"run": true, "run-1": true}
+	engine := &fakeEngine{create: func(s Spec) (string, error) {
+		if taken[s.Name] {
+			return "", ErrNameTaken
+		}
+		return "id", nil
+	}}
+	_, err := launchWith(t, engine, Spec{Name: "run"})
+	assert.NilError(t, err)
+	assert.DeepEqual(t, engine.calls, []string{"create run", "create run-1", "create run-2", "start id"})
+}
+
+func TestTheSearchForANameEnds(t *testing.T) {
+	engine := &fakeEngine{create: func(Spec) (string, error) { return "", ErrNameTaken }}
+	_, err := launchWith(t, engine, Spec{Name: "run"})
+	assert.ErrorContains(t, err, `"run" and 1000 names after it are taken`)
+}
+
+func TestWhatCannotBeStartedIsRemoved(t *testing.T) {
+	for name, engine := range map[string]*fakeEngine{
+		"connect": {connect: func() error { return errors.New("no such network") }},
+		"start":   {start: func() error { return errors.New("no such executable") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := launchWith(t, engine, Spec{Name: "run", Networks: []string{"n1", "n2"}})
+			assert.ErrorContains(t, err, "no such")
+			assert.Equal(t, engine.calls[len(engine.calls)-1], "remove id")
+		})
+	}
+}
+
+func TestAContainerLeftBehindIsNamed(t *testing.T) {
+	engine := &fakeEngine{
+		start:  func() error { return errors.New("no such executable") },
+		remove: func() error { return errors.New("engine is away") },
+	}
+	_, err := launchWith(t, engine, Spec{Name: "run"})
+	assert.ErrorContains(t, err, "no such executable")
+	assert.ErrorContains(t, err, "container id is left behind: engine is away")
+}
+
+func TestOnePullServesAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := &fakeEngine{pull: func(string) error {
+			time.Sleep(time.Minute)
+			return nil
+		}}
+		launcher := NewEngineLauncher(engine, 8, slog.New(slog.DiscardHandler))
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				_, err := launcher.Launch(t.Context(), Spec{Image: "org/flow", Pull: true})
+				assert.Check(t, err)
+			})
+		}
+		wg.Wait()
+		pulls := 0
+		for _, call := range engine.calls {
+			if call == "pull org/flow" {
+				pulls++
+			}
+		}
+		assert.Equal(t, pulls, 1)
+	})
+}
+
+func TestStartsAreBoundedAndPullsAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var mu sync.Mutex
+		now, most := 0, 0
+		engine := &fakeEngine{
+			pull: func(string) error { time.Sleep(time.Minute); return nil },
+			start: func() error {
+				mu.Lock()
+				now++
+				most = max(most, now)
+				mu.Unlock()
+				time.Sleep(time.Second)
+				mu.Lock()
+				now--
+				mu.Unlock()
+				return nil
+			},
+		}
+		launcher := NewEngineLauncher(engine, 2, slog.New(slog.DiscardHandler))
+		var wg sync.WaitGroup
+		for _, image := range []string{"a/1", "a/2", "a/3", "a/4"} {
+			wg.Go(func() {
+				_, err := launcher.Launch(t.Context(), Spec{Image: image, Pull: true})
+				assert.Check(t, err)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, most, 2)
+		assert.Equal(t, time.Since(begin), time.Minute+2*time.Second)
+	})
+}
