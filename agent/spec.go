@@ -16,6 +16,7 @@ type Spec struct {
 	HostConfig   map[string]any    // members of the Engine API's HostConfig, e.g. "Memory": 1 << 30
 	Networks     []string          // the first is attached at creation, the others before the start
 	Pull         bool              // fetch the image before creation
+	Supervised   bool              // the run brings its own command: nothing in the container speaks Prefect, so the agent reports its states
 }
 
 // LogValue keeps environment values out of logs.
