@@ -1,0 +1,77 @@
+# The commands of the project. CI runs `make test` and nothing else; `make help` lists the rest.
+
+BIN     := bin/docker-prefect
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PLUGINS  = $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
+
+# One setting for build, lint and e2e, so that they share compiled packages. The race detector cannot:
+# it needs cgo.
+export CGO_ENABLED := 0
+export GOFLAGS     := -trimpath -buildvcs=false
+
+# Linters have a module file of their own: their dependencies are none of the program's.
+TOOL = go tool -modfile=.ci/tools.mod
+
+.PHONY: build install test unit race lint fmt generate validate e2e demo demo-image bench clean help
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+build: ## Build the plugin: bin/docker-prefect
+	go build -ldflags "-s -w -X github.com/docker-prefect/docker-prefect/plugin.Version=$(VERSION)" -o $(BIN) ./cmd/docker-prefect
+
+install: build ## Install the plugin for the docker CLI of this user
+	mkdir -p "$(PLUGINS)"
+	install -m 0755 $(BIN) "$(PLUGINS)/docker-prefect"
+
+test: lint validate race e2e ## Everything: lint, generated code, unit tests with -race, e2e on a real engine
+	@cat bin/not-run 2>/dev/null || echo "make test: everything ran and passed"
+
+unit: ## Unit tests, without the race detector
+	go test -shuffle=on ./...
+
+race: ## Unit tests with the race detector, which needs a C compiler
+	@e2e/ensure-cc
+	CGO_ENABLED=1 GOFLAGS=-buildvcs=false go test -race -shuffle=on -vet=off ./...
+
+lint: export GOFLAGS := $(GOFLAGS) -tags=e2e,python
+lint: ## Format, vet, staticcheck, unchecked errors, who may import what
+	@files=$$($(TOOL) gofumpt -l .) && { [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }; }
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) errcheck ./...
+	$(TOOL) depguard ./...
+	$(TOOL) importas -no-unaliased $(foreach a,$(ALIASES),-alias $(a)) ./...
+
+# Names of ours collide with these packages' names; the foreign one gives way, everywhere in the same way.
+ALIASES = \
+	github.com/docker/cli/cli-plugins/plugin:cliplugin \
+	github.com/Khan/genqlient/graphql:gql \
+	gotest.tools/v3/assert/cmp:is
+
+fmt: ## Format the code
+	$(TOOL) gofumpt -w .
+
+generate: ## Generate the API client from schema.graphql and graphql/operations.graphql
+	go generate ./...
+
+validate: ## Check that the generated code is up to date
+	@.ci/validate
+
+e2e: build demo-image ## Tests on a real engine, and beside the Python agent where PyPI is reached
+	@e2e/run-tests
+
+demo: ## Watch a flow run go from Scheduled to Success in a container
+	@go run ./e2e/demo
+
+demo-image: ## Build the image docker-prefect-demo, without a registry
+	@e2e/ensure-engine
+	@examples/demo-flow/build-image
+
+bench: build demo-image ## Measure speed and memory; docs/performance.md has the method
+	@go run ./e2e/bench
+
+clean: ## Remove what was built here
+	rm -rf bin
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
