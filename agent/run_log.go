@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,26 +20,28 @@ const (
 // runLogWriter turns a container's output into lines of its flow run's log.
 type runLogWriter struct {
 	send    func([]graphql.RunLog)
-	line    func(message string) graphql.RunLog
 	mu      sync.Mutex
-	rest    bytes.Buffer // an unfinished line
+	lines   lineSplitter
 	pending []graphql.RunLog
 	timer   *time.Timer
 	closed  bool
 }
 
 func (a *Agent) newRunLogWriter(ctx context.Context, run graphql.FlowRun) *runLogWriter {
-	w := &runLogWriter{
-		send: func(lines []graphql.RunLog) {
-			if err := a.retry(ctx, func() error { return a.api.WriteRunLogs(ctx, lines...) }); err != nil {
-				a.log.Warn("Output of flow run "+run.ID+" could not be written to its log", "lines", len(lines), "reason", err)
-			}
-		},
-		line: func(message string) graphql.RunLog {
-			return graphql.RunLog{
-				FlowRunID: run.ID, Name: a.cfg.Name, Level: graphql.LevelInfo, Message: message, Timestamp: time.Now(),
-			}
-		},
+	w := &runLogWriter{}
+	w.send = func(lines []graphql.RunLog) {
+		if err := a.retry(ctx, func() error { return a.api.WriteRunLogs(ctx, lines...) }); err != nil {
+			a.log.Warn("Output of flow run "+run.ID+" could not be written to its log", "lines", len(lines), "reason", err)
+		}
+	}
+	w.lines.emit = func(line []byte) error {
+		w.pending = append(w.pending, graphql.RunLog{
+			FlowRunID: run.ID, Name: a.cfg.Name, Level: graphql.LevelInfo, Message: string(line), Timestamp: time.Now(),
+		})
+		if len(w.pending) >= runLogBatch {
+			w.sendPending()
+		}
+		return nil
 	}
 	w.timer = time.AfterFunc(runLogInterval, w.flush)
 	return w
@@ -51,31 +51,7 @@ func (a *Agent) newRunLogWriter(ctx context.Context, run graphql.FlowRun) *runLo
 func (w *runLogWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	total := len(p)
-	for len(p) > 0 {
-		end := bytes.IndexByte(p, '\n')
-		if end < 0 {
-			w.rest.Write(p)
-			p = nil
-		} else {
-			w.rest.Write(p[:end])
-			p = p[end+1:]
-		}
-		if end >= 0 || w.rest.Len() >= maxLine {
-			w.take()
-		}
-	}
-	return total, nil
-}
-
-// take moves the unfinished line to the pending ones.
-func (w *runLogWriter) take() {
-	text := strings.TrimRight(strings.ToValidUTF8(w.rest.String(), "\uFFFD"), "\r")
-	w.rest.Reset()
-	w.pending = append(w.pending, w.line(text))
-	if len(w.pending) >= runLogBatch {
-		w.sendPending()
-	}
+	return w.lines.Write(p)
 }
 
 // sendPending holds the lock while it sends: a container that writes faster than the API takes waits.
@@ -101,8 +77,6 @@ func (w *runLogWriter) close() {
 	defer w.mu.Unlock()
 	w.closed = true
 	w.timer.Stop()
-	if w.rest.Len() > 0 {
-		w.take()
-	}
+	_ = w.lines.flush() // emit does not fail
 	w.sendPending()
 }

@@ -18,21 +18,36 @@ func (a *Agent) supervise(ctx context.Context, run graphql.FlowRun, launched Lau
 	output := a.newRunLogWriter(work, run)
 	copyErr := a.launcher.Logs(ctx, launched.ID, output)
 	output.close()
+	exit, ended := waitExit(ctx, launched.Exit)
+	if !ended {
+		return
+	}
+	if copyErr != nil {
+		a.log.Warn("The output of flow run "+run.ID+" is incomplete", "reason", copyErr)
+	}
+	state, level := exitState(exit)
+	if err := a.writeLog(work, run, level, state.Message); err != nil {
+		a.log.Warn("The log of flow run "+run.ID+" could not be written", "reason", err)
+	}
+	a.setStates(work, run, state)
+	if err := a.launcher.Remove(work, launched.ID); err != nil {
+		a.log.Warn("The container of flow run "+run.ID+" is left behind", "reason", err)
+	}
+	a.log.Info("Flow run "+run.ID+" ended", "state", state.Type, "container", short(launched.ID))
+}
+
+// waitExit prefers an exit that has come to a context that has ended.
+func waitExit(ctx context.Context, exits <-chan Exit) (exit Exit, ended bool) {
 	select {
-	case exit := <-launched.Exit:
-		if copyErr != nil {
-			a.log.Warn("The output of flow run "+run.ID+" is incomplete", "reason", copyErr)
-		}
-		state, level := exitState(exit)
-		if err := a.writeLog(work, run, level, state.Message); err != nil {
-			a.log.Warn("The log of flow run "+run.ID+" could not be written", "reason", err)
-		}
-		a.setStates(work, run, state)
-		if err := a.launcher.Remove(work, launched.ID); err != nil {
-			a.log.Warn("The container of flow run "+run.ID+" is left behind", "reason", err)
-		}
-		a.log.Info("Flow run "+run.ID+" ended", "state", state.Type, "container", short(launched.ID))
+	case exit = <-exits:
+		return exit, true
+	default:
+	}
+	select {
+	case exit = <-exits:
+		return exit, true
 	case <-ctx.Done():
+		return Exit{}, false
 	}
 }
 
