@@ -1,0 +1,50 @@
+package server
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+)
+
+type registerAgentInput struct {
+	TenantID      *id          `json:"tenant_id"`
+	Labels        list[string] `json:"labels"`
+	AgentConfigID *id          `json:"agent_config_id"`
+	Type          string       `json:"type"`
+	Name          *string      `json:"name"`
+}
+
+// registerAgent gives an agent the id of its earlier registration: one with the same tenant, name, type, version of
+// Prefect and labels.
+func registerAgent(ctx context.Context, tx *writeTx, input registerAgentInput) (payload, error) {
+	var tenant string
+	if input.TenantID != nil {
+		tenant = string(*input.TenantID)
+	} else if err := tx.row(ctx, "SELECT id FROM tenant ORDER BY rowid LIMIT 1", nil, &tenant); err != nil {
+		return nil, err
+	}
+	slices.Sort(input.Labels)
+	labels, err := encodeJSON(slices.Concat([]string{}, input.Labels))
+	if err != nil {
+		return nil, err
+	}
+	var version *string
+	if header := tx.headers.Get("X-PREFECT-CORE-VERSION"); header != "" {
+		version = &header
+	}
+	var agent string
+	err = tx.row(ctx, "SELECT id FROM agent WHERE tenant_id = ? AND name IS ? AND type IS ? AND core_version IS ? AND labels = ?",
+		[]any{tenant, input.Name, input.Type, version, string(labels)}, &agent)
+	if err == nil || !errors.Is(err, sql.ErrNoRows) {
+		return payload{"id": agent}, err
+	}
+	if agent, err = newID(); err != nil {
+		return nil, err
+	}
+	now := tx.stamp()
+	_, err = tx.exec(ctx, `INSERT INTO agent (id, created, updated, tenant_id, agent_config_id, name, type, core_version, labels, last_queried)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		agent, now, now, tenant, input.AgentConfigID, input.Name, input.Type, version, string(labels), now)
+	return payload{"id": agent}, err
+}

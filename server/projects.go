@@ -1,0 +1,33 @@
+package server
+
+import (
+	"context"
+)
+
+type createProjectInput struct {
+	TenantID    id      `json:"tenant_id"`
+	Name        string  `json:"name"`
+	Description *string `json:"description"`
+}
+
+// createProject fails with "Uniqueness violation." for a name that the tenant has already: Prefect's client looks
+// for exactly that text.
+func createProject(ctx context.Context, tx *writeTx, input createProjectInput) (payload, error) {
+	project, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	now := tx.stamp()
+	_, err = tx.exec(ctx, "INSERT INTO project (id, created, updated, tenant_id, name, description) VALUES (?, ?, ?, ?, ?, ?)",
+		project, now, now, input.TenantID, input.Name, input.Description)
+	return payload{"id": project}, err
+}
+
+type deleteProjectInput struct {
+	ProjectID id `json:"project_id"`
+}
+
+func deleteProject(ctx context.Context, tx *writeTx, input deleteProjectInput) (payload, error) {
+	deleted, err := tx.exec(ctx, "DELETE FROM project WHERE id = ?", input.ProjectID)
+	return success(deleted), err
+}

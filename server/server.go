@@ -1,0 +1,122 @@
+// Package server is a local backend: the GraphQL API of Prefect 1 Server in this process, with SQLite as its storage.
+//
+// A request is checked against schema.graphql by gqlparser and executed by the runtime of gqlgen, without generated
+// code. A field of a table, such as flow_run, becomes one SQL statement that returns the JSON of the answer, nested
+// rows included: query.go and its neighbours translate it, driven by the schema and the joins of catalog.go.
+// Mutations have a function each, in the file of their topic.
+//
+// Not served yet: schedules are stored and can be switched on and off, but no runs are created from them, and nothing
+// watches over runs whose process has died.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"golang.org/x/sync/errgroup"
+
+	dockerprefect "github.com/docker-prefect/docker-prefect"
+)
+
+// Options say how a server works. The zero value of every field but DataDir is fine.
+type Options struct {
+	DataDir string           // directory of the database; created if missing
+	Logger  *slog.Logger     // discards by default
+	Now     func() time.Time // the clock; time.Now by default
+}
+
+// Server is a backend that has its database open.
+type Server struct {
+	log     *slog.Logger
+	store   *store
+	handler http.Handler
+	close   func() error
+}
+
+// Open opens the database in Options.DataDir, creates it if there is none, and brings it up to date. A new one has
+// the tenant "default". The caller closes the server; Serve does so by itself.
+//
+// Several processes may have the same directory open. They see each other's changes, and a run is claimed only once.
+func Open(ctx context.Context, options Options) (*Server, error) {
+	log := options.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	now := options.Now
+	if now == nil {
+		now = time.Now
+	}
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: dockerprefect.Schema})
+	if err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	catalog, err := newCatalog(schema)
+	if err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	store, err := openStore(ctx, options.DataDir, now, log)
+	if err != nil {
+		return nil, err
+	}
+	api := &executable{schema: schema, catalog: catalog, store: store, queries: queryResolvers(), mutations: mutationResolvers()}
+	run := executor.New(api)
+	run.SetQueryCache(newDocumentCache())
+	run.SetParserTokenLimit(maxTokens)
+	return &Server{
+		log:     log,
+		store:   store,
+		handler: routes(&endpoint{schema: schema, executor: run, log: log}, store),
+		close:   sync.OnceValue(store.close),
+	}, nil
+}
+
+// Handler serves GraphQL by POST on / and /graphql, GET /health, and a page for people on GET /.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Serve answers on all listeners until ctx ends. Then it takes no more requests, finishes those in progress, and
+// closes the database. It returns nil if nothing but the end of ctx stopped it.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	const patience = 10 * time.Second // for requests in progress; Prefect's client waits 15 s
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, listener := range listeners {
+		group.Go(func() error {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-groupCtx.Done()
+		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		if err := server.Shutdown(shutdownCtx); err != nil {
+			return errors.Join(fmt.Errorf("finish requests: %w", err), server.Close())
+		}
+		return nil
+	})
+	return errors.Join(group.Wait(), s.Close())
+}
+
+// Close writes everything to the database file and closes it. Further calls do nothing.
+func (s *Server) Close() error {
+	if err := s.close(); err != nil {
+		return fmt.Errorf("close database: %w", err)
+	}
+	return nil
+}
