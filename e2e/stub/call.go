@@ -1,0 +1,130 @@
+package stub
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// Call is what a client asked of the API, whichever way it wrote that down: arguments inline or in
+// variables, with or without a name for the operation, fields in any order.
+type Call struct {
+	Field     string         // such as "register_agent"
+	Arguments map[string]any // with variables put in
+	Selection []string       // paths of the fields asked for, sorted; arguments of nested fields left out
+	Header    http.Header
+}
+
+// readCall decodes a request as Prefect's clients send it: variables are a string of JSON, or an object.
+func readCall(r *http.Request) (Call, error) {
+	var body struct {
+		Query     string          `json:"query"`
+		Variables json.RawMessage `json:"variables"`
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return Call{}, fmt.Errorf("read request: %w", err)
+	}
+	if err := json.Unmarshal(text, &body); err != nil {
+		return Call{}, fmt.Errorf("decode request: %w", err)
+	}
+	var quoted string
+	if json.Unmarshal(body.Variables, &quoted) == nil {
+		body.Variables = json.RawMessage(quoted)
+	}
+	var variables map[string]any
+	if len(body.Variables) > 0 {
+		if err := json.Unmarshal(body.Variables, &variables); err != nil {
+			return Call{}, fmt.Errorf("decode variables: %w", err)
+		}
+	}
+	doc, err := parser.ParseQuery(&ast.Source{Input: body.Query})
+	if err != nil {
+		return Call{}, fmt.Errorf("parse query: %w", err)
+	}
+	if len(doc.Operations) != 1 || len(doc.Operations[0].SelectionSet) != 1 {
+		return Call{}, errors.New("a request has one operation with one field")
+	}
+	field, ok := doc.Operations[0].SelectionSet[0].(*ast.Field)
+	if !ok {
+		return Call{}, errors.New("fragments are not served")
+	}
+	call := Call{Field: field.Name, Header: r.Header, Arguments: map[string]any{}}
+	for _, a := range field.Arguments {
+		call.Arguments[a.Name] = value(a.Value, variables)
+	}
+	call.Selection = paths(nil, "", field.SelectionSet)
+	slices.Sort(call.Selection)
+	return call, nil
+}
+
+// value is what a literal means, as encoding/json would have decoded it.
+func value(v *ast.Value, variables map[string]any) any {
+	switch v.Kind {
+	case ast.Variable:
+		return variables[v.Raw]
+	case ast.IntValue, ast.FloatValue:
+		n, _ := strconv.ParseFloat(v.Raw, 64)
+		return n
+	case ast.BooleanValue:
+		return v.Raw == "true"
+	case ast.NullValue:
+		return nil
+	case ast.ListValue:
+		list := make([]any, 0, len(v.Children))
+		for _, c := range v.Children {
+			list = append(list, value(c.Value, variables))
+		}
+		return list
+	case ast.ObjectValue:
+		object := make(map[string]any, len(v.Children))
+		for _, c := range v.Children {
+			object[c.Name] = value(c.Value, variables)
+		}
+		return object
+	default:
+		return v.Raw
+	}
+}
+
+func paths(to []string, prefix string, set ast.SelectionSet) []string {
+	for _, s := range set {
+		field, ok := s.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if len(field.SelectionSet) == 0 {
+			to = append(to, prefix+field.Name)
+			continue
+		}
+		to = paths(to, prefix+field.Name+".", field.SelectionSet)
+	}
+	return to
+}
+
+// at follows a path through an argument's objects, as in at("input", "labels"); nil where it ends.
+func (c Call) at(path ...string) any {
+	var v any = c.Arguments
+	for _, name := range path {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = object[name]
+	}
+	return v
+}
+
+// Text is the string at a path through the arguments; empty where there is none.
+func (c Call) Text(path string) string {
+	s, _ := c.at(strings.Split(path, ".")...).(string)
+	return s
+}
