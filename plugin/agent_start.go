@@ -1,0 +1,199 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-prefect/docker-prefect/agent"
+	"github.com/docker-prefect/docker-prefect/graphql"
+	"github.com/docker-prefect/docker-prefect/plugin/config"
+)
+
+// parallelStarts is how many containers are created and started at a time: docs/performance.md has the
+// measurements.
+const parallelStarts = 4
+
+type agentOptions struct {
+	flags     config.Flags
+	maxPolls  int
+	verbose   bool
+	local     bool
+	noDocker0 bool
+	timeout   int // seconds
+	showLogs  bool
+	volumes   []string
+	networks  []string
+	allowList []string
+	token     string
+	ignored   string
+}
+
+func newAgentCommand(dockerCLI command.Cli) *cobra.Command {
+	// The agent kind was a word of the command line: "agent docker start" since 0.13.14, "agent start
+	// docker" before. Both still work.
+	docker := newGroup("docker", "Prefect's name for this agent", newAgentStartCommand(dockerCLI))
+	docker.Hidden = true
+	return newGroup("agent", "Run an agent that starts flow runs as containers", newAgentStartCommand(dockerCLI), docker)
+}
+
+func newAgentStartCommand(dockerCLI command.Cli) *cobra.Command {
+	opts := agentOptions{}
+	cmd := &cobra.Command{
+		Use:   "start [OPTIONS]",
+		Short: "Poll the Prefect API and start flow runs as containers",
+		Long: `Poll the Prefect API and start flow runs as containers.
+
+The engine is that of the Docker CLI's active context; see 'docker context ls'.
+Options that are not given come from Prefect's configuration: PREFECT__*
+variables, ~/.prefect/backend.toml, ~/.prefect/config.toml, and for credentials
+~/.prefect/auth.toml.
+
+The first Ctrl-C or SIGTERM stops taking flow runs and finishes the launches
+under way; containers go on. The second leaves at once.`,
+		Example: `  docker prefect agent start --local
+  docker --context prod prefect agent start --label prod --env TZ=UTC
+  docker prefect agent start --api http://prefect.internal:4200 --volume data:/data`,
+		Args: agentKind,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return exitError(runAgentStart(cmd.Context(), dockerCLI, opts))
+		},
+	}
+	opts.install(cmd.Flags())
+	return cmd
+}
+
+// agentKind accepts the word that 0.13 scripts put behind "start".
+func agentKind(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 && args[0] == "docker" {
+		return nil
+	}
+	return noArgs(cmd, args)
+}
+
+func (o *agentOptions) install(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.flags.Key, "key", "k", "", "API key")
+	flags.StringVar(&o.flags.TenantID, "tenant-id", "", "Tenant to work for (default: the first of a Server, the key's of Cloud)")
+	flags.StringVarP(&o.flags.API, "api", "a", "", "URL of the Prefect API")
+	flags.StringVar(&o.flags.AgentConfigID, "agent-config-id", "", "Agent config record to link the agent to")
+	flags.StringVarP(&o.flags.Name, "name", "n", "", `Name of the agent (default "agent")`)
+	flags.StringArrayVarP(&o.flags.Labels, "label", "l", nil, "Label of flow runs to take; repeatable")
+	flags.StringArrayVarP(&o.flags.Env, "env", "e", nil, "Environment variable for every container, as KEY=VALUE; repeatable")
+	flags.IntVar(&o.maxPolls, "max-polls", -1, "Stop after this many polls (default: never)")
+	flags.StringVar(&o.flags.AgentAddress, "agent-address", "", "Serve /api/health and /api/poke at this address, as http://HOST:PORT")
+	flags.BoolVar(&o.flags.NoCloudLogs, "no-cloud-logs", false, "Do not send the logs of flow runs to the API")
+	flags.StringVar(&o.flags.LogLevel, "log-level", "", `DEBUG, INFO, WARNING or ERROR (default "INFO")`)
+	flags.StringVarP(&o.flags.BaseURL, "base-url", "b", "", "URL of the engine (default: the active context)")
+	flags.BoolVar(&o.flags.NoPull, "no-pull", false, "Never pull images")
+	flags.BoolVarP(&o.showLogs, "show-flow-logs", "f", false, "Copy the output of the containers to standard output")
+	flags.StringArrayVar(&o.volumes, "volume", nil, "Volume for every container, as [HOST-PATH|NAME:]PATH[:MODE]; repeatable")
+	flags.StringArrayVar(&o.networks, "network", nil, "Network to attach every container to; repeatable")
+	flags.IntVar(&o.timeout, "docker-client-timeout", 60, "Seconds that a call to the engine may take")
+	flags.StringArrayVar(&o.allowList, "reg-allow-list", nil, "Registry that images may come from (default: any); repeatable")
+	flags.BoolVar(&o.local, "local", false, "Serve the Prefect API in this process, too, and work for it")
+
+	flags.BoolVar(&o.noDocker0, "no-docker-interface", false, "Do not give containers the name host.docker.internal")
+	flags.StringVarP(&o.token, "token", "t", "", "Prefect's name for --key before 0.15")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "The same as --log-level DEBUG, as before 0.13.14")
+	for _, name := range []string{"token", "verbose"} {
+		_ = flags.MarkHidden(name)
+	}
+	// Options of other agent kinds that 0.13 accepted for all.
+	flags.StringVar(&o.ignored, "namespace", "", "")
+	flags.StringVarP(&o.ignored, "import-path", "p", "", "")
+	for _, name := range []string{"namespace", "import-path"} {
+		_ = flags.MarkHidden(name)
+	}
+}
+
+// configuration resolves the options on top of Prefect's configuration.
+func (o *agentOptions) configuration() (*config.Config, error) {
+	flags := o.flags
+	if flags.Key == "" {
+		flags.Key = o.token
+	}
+	if o.verbose {
+		flags.LogLevel = "DEBUG"
+	}
+	if o.local {
+		flags.API, flags.Backend = localAPI, "server"
+	}
+	switch {
+	case o.local && o.flags.API != "":
+		return nil, usageError(errors.New("--local brings its own API; leave out --api, or --local"))
+	case o.maxPolls < -1:
+		return nil, usageError(fmt.Errorf("--max-polls %d: give the number of polls; without the option there is no limit", o.maxPolls))
+	case o.timeout < 0:
+		return nil, usageError(fmt.Errorf("--docker-client-timeout %d: give a number of seconds", o.timeout))
+	}
+	return loadConfig(flags)
+}
+
+// agentConfig is what the agent needs to know.
+func (o *agentOptions) agentConfig(cfg *config.Config) agent.Config {
+	return agent.Config{
+		Name: cfg.Name, Labels: cfg.Labels, Env: cfg.Env,
+		MaxPolls: o.maxPolls, AgentAddress: cfg.AgentAddress, AgentConfigID: cfg.AgentConfigID,
+		SendFlowRunLogs: cfg.SendFlowRunLogs, NoPull: cfg.NoPull, ShowFlowLogs: o.showLogs,
+		Volumes: o.volumes, Networks: o.networks, RegAllowList: o.allowList,
+		DockerInterface: !o.noDocker0, Windows: runtime.GOOS == "windows",
+		APIURL: cfg.API, APIKey: cfg.Key, TenantID: cfg.TenantID, Backend: cfg.Backend,
+		ServerPort: cfg.ServerPort, LoggingLevel: cfg.LoggingLevel,
+	}
+}
+
+func runAgentStart(ctx context.Context, dockerCLI command.Cli, opts agentOptions) error {
+	cfg, err := opts.configuration()
+	if err != nil {
+		return err
+	}
+	log := newLogger(dockerCLI.Out(), cfg.LogLevel, cfg.LogFormat, cfg.Name)
+	engine, where, err := connectEngine(dockerCLI, engineOptions{
+		baseURL: cfg.BaseURL, timeout: time.Duration(opts.timeout) * time.Second,
+	})
+	if err != nil {
+		return err
+	}
+	client, err := newAPIClient(cfg, log)
+	if err != nil {
+		return err
+	}
+	launcher := agent.NewEngineLauncher(engine, parallelStarts, log)
+	a, err := agent.New(opts.agentConfig(cfg), client, launcher, log, dockerCLI.Out())
+	if err != nil {
+		return usageError(err)
+	}
+	info, err := engine.Info(ctx)
+	if err != nil {
+		return err
+	}
+	log.Info(fmt.Sprintf("Using the engine of %s: %s %s", where, info.Name, info.Version))
+	if !opts.local {
+		return a.Run(ctx)
+	}
+	return runWithServer(ctx, engine, log, a.Run)
+}
+
+// runWithServer serves the API until the agent has drained.
+func runWithServer(ctx context.Context, engine *agent.Docker, log *slog.Logger, runAgent func(context.Context) error) error {
+	agentCtx, stopAgent := context.WithCancel(ctx)
+	defer stopAgent()
+	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() {
+		served <- serve(serverCtx, "", localAddresses(ctx, engine, log), log)
+		stopAgent() // a server that cannot serve leaves the agent nothing to do
+	}()
+	err := runAgent(agentCtx)
+	stopServer()
+	return errors.Join(<-served, err)
+}
+
+var _ agent.API = (*graphql.Client)(nil)
