@@ -1,0 +1,104 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gotest.tools/v3/assert"
+	is "gotest.tools/v3/assert/cmp"
+)
+
+// Bad input gets one line that names the value and the way out, the right status, and no stack trace.
+func TestBadInputGetsOneLine(t *testing.T) {
+	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>") }))
+	defer html.Close()
+	forbidding := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer forbidding.Close()
+	broken := filepath.Join(t.TempDir(), "config.toml")
+	assert.NilError(t, os.WriteFile(broken, []byte("[cloud\n"), 0o600))
+
+	for _, tc := range []struct {
+		args   string
+		env    string
+		status int
+		want   string
+	}{
+		{args: "agnet", status: 125, want: "did you mean 'docker prefect agent'?"},
+		{args: "agent strat", status: 125, want: "did you mean 'docker prefect agent start'?"},
+		{args: "agent start --nonsense", status: 125, want: "unknown flag: --nonsense; see 'docker prefect agent start --help'"},
+		{args: "agent start extra", status: 125, want: `"extra"`},
+		{args: "agent start --max-polls many", status: 125, want: `"many"`},
+		{args: "agent start --env NOVALUE", status: 125, want: "NOVALUE"},
+		{args: "agent start --env =x", status: 125, want: "=x"},
+		{args: "agent start --label=", status: 125, want: "label"},
+		{args: "agent start --volume /a:/b:ro:z", status: 125, want: "/a:/b:ro:z"},
+		{args: "agent start --volume name:/b:ro", status: 125, want: "name:/b:ro"},
+		{args: "agent start --tenant-id nobody", status: 125, want: `nobody`},
+		{args: "agent start --agent-address localhost", status: 125, want: "localhost"},
+		{args: "agent start --api localhost", status: 125, want: "localhost"},
+		{args: "agent start --api ftp://x", status: 125, want: "ftp://x"},
+		{args: "agent start --base-url fd://", status: 125, want: "fd://"},
+		{args: "agent start --base-url tcp://noport", status: 125, want: "tcp://noport"},
+		{args: "agent start --log-level LOUD", status: 125, want: "LOUD"},
+		{args: "agent start --docker-client-timeout -1", status: 125, want: "-1"},
+		{args: "run", status: 125, want: "no image"},
+		{args: "run a b", status: 125, want: `"b"`},
+		{args: "run --param x image", status: 125, want: `"x"`},
+		{args: "server start --listen nowhere", status: 125, want: "nowhere"},
+		{args: "agent start", env: "PREFECT__USER_CONFIG_PATH=" + broken, status: 1, want: broken},
+		{args: "agent start", env: "DOCKER_CONTEXT=nowhere", status: 1, want: `"nowhere"`},
+		{args: "agent start --base-url unix:///no/such.sock", status: 1, want: "/no/such.sock"},
+		{args: "agent start --api " + html.URL, env: "PREFECT__BACKEND=server", status: 1, want: "does not answer like a Prefect API"},
+		{args: "agent start --api " + forbidding.URL + " --key k3y", status: 4, want: "401 Unauthorized"},
+		{args: "agent start --api " + html.URL, env: "PREFECT__BACKEND=cloud", status: 4, want: "--key"},
+	} {
+		t.Run(tc.args+" "+tc.env, func(t *testing.T) {
+			env := environment(t, dockerConfig(t), tc.env)
+			out, status := run(t, env, "docker", append([]string{"prefect"}, strings.Fields(tc.args)...)...)
+			assert.Equal(t, status, tc.status, out)
+			assert.Assert(t, is.Contains(out, tc.want))
+			assert.Assert(t, !strings.Contains(out, "goroutine ") && !strings.Contains(out, "k3y"), out)
+			complaints := 0
+			for line := range strings.Lines(out) {
+				if !strings.HasPrefix(line, "[") { // log lines
+					complaints++
+				}
+			}
+			assert.Equal(t, complaints, 1, out)
+		})
+	}
+}
+
+func TestAnExpiredKeyEndsTheAgentWithItsOwnStatus(t *testing.T) {
+	expired := false
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if expired {
+			_, _ = fmt.Fprint(w, `{"data": null, "errors": [{"message": "expired", "extensions": {"code": "UNAUTHENTICATED"}}]}`)
+			return
+		}
+		_, _ = fmt.Fprint(w, `{"data": {"hello": "hi", "register_agent": {"id": "a"}, "auth_info": {"tenant_id": "t"}, "get_runs_in_queue": {"flow_run_ids": []}}}`)
+	}))
+	defer api.Close()
+	env := environment(t, dockerConfig(t))
+	agent := start(t, env, "docker", "prefect", "agent", "start", "--api", api.URL, "--key", "k3y")
+	agent.waitFor(t, "Waiting for flow runs...")
+	expired = true
+	assert.Equal(t, agent.status(t), 4)
+	assert.Assert(t, is.Contains(agent.Output(), "UNAUTHENTICATED"))
+	assert.Assert(t, !strings.Contains(agent.Output(), "k3y"))
+}
+
+func TestMetadataIsWhatDockerAsksFor(t *testing.T) {
+	out, status := run(t, environment(t, t.TempDir()), binary(t), "docker-cli-plugin-metadata")
+	assert.Equal(t, status, 0)
+	for _, part := range []string{`"SchemaVersion": "0.1.0"`, `"Vendor"`, `"ShortDescription"`} {
+		assert.Assert(t, is.Contains(out, part))
+	}
+}

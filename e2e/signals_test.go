@@ -1,0 +1,88 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"gotest.tools/v3/assert"
+	is "gotest.tools/v3/assert/cmp"
+)
+
+var interrupt = os.Interrupt
+
+// pluginPID is the process that the docker CLI started.
+func pluginPID(t *testing.T, docker *process) int {
+	t.Helper()
+	children, err := os.ReadFile("/proc/" + strconv.Itoa(docker.cmd.Process.Pid) + "/task/" + strconv.Itoa(docker.cmd.Process.Pid) + "/children")
+	assert.NilError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(children)))
+	assert.NilError(t, err, "children: %q", children)
+	return pid
+}
+
+func TestSignalsDrain(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		signal syscall.Signal
+		to     func(t *testing.T, p *process) int
+	}{
+		{"SIGTERM to the plugin", syscall.SIGTERM, pluginPID},
+		{"SIGINT to the plugin", syscall.SIGINT, pluginPID},
+		{"SIGTERM to docker", syscall.SIGTERM, func(_ *testing.T, p *process) int { return p.cmd.Process.Pid }},
+		{"SIGINT to docker", syscall.SIGINT, func(_ *testing.T, p *process) int { return p.cmd.Process.Pid }},
+		{"SIGINT to both, as Ctrl-C does", syscall.SIGINT, func(_ *testing.T, p *process) int { return -p.cmd.Process.Pid }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			agent := w.agent(t)
+			id := w.create(t, flowRun{parameters: object{"sleep": "4s"}})
+			w.waitState(t, id, "Running")
+			pid := tc.to(t, agent)
+			plugin := pluginPID(t, agent)
+			assert.NilError(t, syscall.Kill(pid, tc.signal))
+			agent.waitFor(t, "no new flow runs are taken")
+			eventually(t, "the plugin is gone", func() bool { return syscall.Kill(plugin, 0) != nil })
+			assert.Assert(t, is.Contains([]int{0, 130, 143}, agent.status(t)), "docker's own status for its own signal")
+			if pid == plugin {
+				assert.Equal(t, agent.status(t), 0)
+			}
+			w.waitState(t, id, "Success") // the container went on
+		})
+	}
+}
+
+func TestThePluginDrainsWhenDockerIsKilled(t *testing.T) {
+	w := newWorld(t)
+	agent := w.agent(t)
+	plugin := pluginPID(t, agent)
+	assert.NilError(t, syscall.Kill(agent.cmd.Process.Pid, syscall.SIGKILL))
+	eventually(t, "the plugin is gone", func() bool { return syscall.Kill(plugin, 0) != nil })
+}
+
+func TestASecondSignalLeavesAtOnce(t *testing.T) {
+	w := newWorld(t)
+	// A port that swallows connections makes a pull that takes its time, hence a drain that does.
+	swallow, err := listen("127.0.0.1:0")
+	assert.NilError(t, err)
+	defer func() { assert.NilError(t, swallow.Close()) }()
+	agent := start(t, w.env, binary(t), "prefect", "agent", "start", "--api", w.api)
+	agent.waitFor(t, "Waiting for flow runs...")
+	w.create(t, flowRun{runConfig: object{"image": swallow.Addr().String() + "/slow/image:1"}})
+	agent.waitFor(t, "Pulling image")
+	assert.NilError(t, agent.cmd.Process.Signal(syscall.SIGTERM))
+	agent.waitFor(t, "launches_in_flight=1")
+	assert.NilError(t, agent.cmd.Process.Signal(syscall.SIGTERM))
+	assert.Equal(t, agent.status(t), 130)
+	assert.Assert(t, is.Contains(agent.Output(), "leaving at once"))
+}
+
+func TestThePluginRunsWithoutTheDockerCLI(t *testing.T) {
+	w := newWorld(t)
+	agent := start(t, w.env, binary(t), "agent", "start", "--api", w.api, "--max-polls", "1")
+	assert.Equal(t, agent.status(t), 0, agent.Output())
+}
