@@ -20,6 +20,11 @@ func newID() (string, error) {
 // parseID reads a UUID in any spelling that Python's UUID reads (capitals, no hyphens, braces, "urn:uuid:") and gives
 // the one that is stored: lower case with hyphens.
 func parseID(text string) (string, error) {
+	if len(text) == 36 && strings.ToLower(text) == text {
+		if err := uuid.Validate(text); err == nil {
+			return text, nil
+		}
+	}
 	digits := strings.NewReplacer("urn:", "", "uuid:", "", "-", "").Replace(text)
 	digits = strings.Trim(digits, "{}")
 	if len(digits) != 32 {

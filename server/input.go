@@ -50,17 +50,14 @@ type list[T any] []T
 
 // UnmarshalJSON reads an array or an item.
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
-	items, err := asList(raw)
-	if err != nil || items == nil {
-		return err
+	switch {
+	case isNull(raw):
+		return nil
+	case raw[0] == '[':
+		return json.Unmarshal(raw, (*[]T)(l))
 	}
-	*l = make(list[T], len(items))
-	for i, item := range items {
-		if err := json.Unmarshal(item, &(*l)[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	*l = make(list[T], 1)
+	return json.Unmarshal(raw, &(*l)[0])
 }
 
 // orNull gives the text of JSON that is stored: nil if it is absent or null.

@@ -74,11 +74,9 @@ func (s *store) prepare(ctx context.Context) error {
 	})
 }
 
-// close writes what is in the log of SQLite to the database file and closes both.
+// close brings everything to the database file and closes it.
 func (s *store) close() error {
-	err := s.read.Close()
-	_, checkpointErr := s.writer.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
-	return errors.Join(err, checkpointErr, s.writer.close(), s.writes.Close())
+	return errors.Join(s.read.Close(), s.writer.close(), s.writes.Close())
 }
 
 // dataSource names the database at path to the driver, with the settings of every connection:

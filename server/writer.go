@@ -21,9 +21,13 @@ func newWriter(conn *sql.Conn) *writer {
 	return &writer{turn: make(chan struct{}, 1), conn: conn, statements: map[string]*sql.Stmt{}}
 }
 
+// close waits for the transaction in progress and moves what it and others wrote from the log of SQLite to the
+// database file.
 func (w *writer) close() error {
 	w.turn <- struct{}{}
-	var errs []error
+	defer func() { <-w.turn }()
+	_, err := w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	errs := []error{err}
 	for _, statement := range w.statements {
 		errs = append(errs, statement.Close())
 	}

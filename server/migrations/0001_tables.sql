@@ -170,9 +170,7 @@ CREATE INDEX flow_run_agent ON flow_run (agent_id) WHERE agent_id IS NOT NULL;
 -- get_runs_in_queue nothing. The condition has to be word for word that of the query in queue.go.
 CREATE INDEX flow_run_queue ON flow_run (tenant_id, state_start_time)
     WHERE state IN ('Scheduled', 'Paused', 'Resume', 'Retrying', 'Queued');
--- What is in progress, for anything that watches over it.
-CREATE INDEX flow_run_active ON flow_run (state, heartbeat)
-    WHERE state IN ('Submitted', 'Running', 'Cancelling');
+CREATE INDEX flow_run_by_state ON flow_run (state, state_timestamp);
 
 CREATE TABLE flow_run_state (
     id               TEXT PRIMARY KEY NOT NULL,
@@ -213,7 +211,7 @@ CREATE TABLE task_run (
     -- Serves the rows of a flow run as well.
     UNIQUE (flow_run_id, task_id, map_index)
 );
-CREATE INDEX task_run_task ON task_run (task_id, state);
+CREATE INDEX task_run_task ON task_run (task_id, state, state_timestamp);
 CREATE INDEX task_run_cache ON task_run (cache_key, state, state_timestamp) WHERE cache_key IS NOT NULL;
 CREATE INDEX task_run_queue ON task_run (state_start_time)
     WHERE state IN ('Scheduled', 'Paused', 'Resume', 'Retrying', 'Queued');
