@@ -113,6 +113,7 @@ func (e *Engine) serveImages(w http.ResponseWriter, r Request) bool {
 	switch {
 	case r.Path == "/images/create":
 		_, _ = io.WriteString(w, `{"status":"Pulling from `+r.Query.Get("fromImage")+`"}`+"\r\n")
+		_ = http.NewResponseController(w).Flush() // docker-py takes only a chunked answer for a stream
 		if e.PullError != "" {
 			_ = json.NewEncoder(w).Encode(map[string]any{"error": e.PullError, "errorDetail": map[string]string{"message": e.PullError}})
 			return true
