@@ -62,8 +62,11 @@ type History struct {
 	Logs   []LogLine
 }
 
-// History returns all states of a flow run and its log lines since the given time.
+// History returns all states of a flow run and its log lines since the given time; zero: all.
 func (c *Client) History(ctx context.Context, runID string, since time.Time) (History, error) {
+	if since.IsZero() {
+		since = time.Unix(0, 0)
+	}
 	resp, err := flowRunHistory(ctx, c.t, runID, since)
 	if err != nil {
 		return History{}, err

@@ -45,7 +45,7 @@ func newAgentCommand(dockerCLI command.Cli) *cobra.Command {
 }
 
 func newAgentStartCommand(dockerCLI command.Cli) *cobra.Command {
-	opts := agentOptions{}
+	var o agentOptions
 	cmd := &cobra.Command{
 		Use:   "start [OPTIONS]",
 		Short: "Poll the Prefect API and start flow runs as containers",
@@ -63,10 +63,10 @@ under way; containers go on. The second leaves at once.`,
   docker prefect agent start --api http://prefect.internal:4200 --volume data:/data`,
 		Args: agentKind,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitError(runAgentStart(cmd.Context(), dockerCLI, opts))
+			return exitError(runAgentStart(cmd.Context(), dockerCLI, o))
 		},
 	}
-	opts.install(cmd.Flags())
+	o.install(cmd.Flags())
 	return cmd
 }
 
@@ -84,19 +84,20 @@ func (o *agentOptions) install(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.flags.API, "api", "a", "", "URL of the Prefect API")
 	flags.StringVar(&o.flags.AgentConfigID, "agent-config-id", "", "Agent config record to link the agent to")
 	flags.StringVarP(&o.flags.Name, "name", "n", "", `Name of the agent (default "agent")`)
-	flags.StringArrayVarP(&o.flags.Labels, "label", "l", nil, "Label of flow runs to take; repeatable")
-	flags.StringArrayVarP(&o.flags.Env, "env", "e", nil, "Environment variable for every container, as KEY=VALUE; repeatable")
+	flags.VarP(listOf(&o.flags.Labels), "label", "l", "Label of flow runs to take")
+	flags.VarP(listOf(&o.flags.Env), "env", "e", "Environment variable for every container, as KEY=VALUE")
 	flags.IntVar(&o.maxPolls, "max-polls", -1, "Stop after this many polls (default: never)")
+	flags.Lookup("max-polls").DefValue = "0" // not shown
 	flags.StringVar(&o.flags.AgentAddress, "agent-address", "", "Serve /api/health and /api/poke at this address, as http://HOST:PORT")
 	flags.BoolVar(&o.flags.NoCloudLogs, "no-cloud-logs", false, "Do not send the logs of flow runs to the API")
 	flags.StringVar(&o.flags.LogLevel, "log-level", "", `DEBUG, INFO, WARNING or ERROR (default "INFO")`)
 	flags.StringVarP(&o.flags.BaseURL, "base-url", "b", "", "URL of the engine (default: the active context)")
 	flags.BoolVar(&o.flags.NoPull, "no-pull", false, "Never pull images")
 	flags.BoolVarP(&o.showLogs, "show-flow-logs", "f", false, "Copy the output of the containers to standard output")
-	flags.StringArrayVar(&o.volumes, "volume", nil, "Volume for every container, as [HOST-PATH|NAME:]PATH[:MODE]; repeatable")
-	flags.StringArrayVar(&o.networks, "network", nil, "Network to attach every container to; repeatable")
+	flags.Var(listOf(&o.volumes), "volume", "Volume for every container, as [HOST-PATH|NAME:]PATH[:MODE]")
+	flags.Var(listOf(&o.networks), "network", "Network to attach every container to")
 	flags.IntVar(&o.timeout, "docker-client-timeout", 60, "Seconds that a call to the engine may take")
-	flags.StringArrayVar(&o.allowList, "reg-allow-list", nil, "Registry that images may come from (default: any); repeatable")
+	flags.Var(listOf(&o.allowList), "reg-allow-list", "Registry that images may come from (default: any)")
 	flags.BoolVar(&o.local, "local", false, "Serve the Prefect API in this process, too, and work for it")
 
 	flags.BoolVar(&o.noDocker0, "no-docker-interface", false, "Do not give containers the name host.docker.internal")
@@ -149,14 +150,14 @@ func (o *agentOptions) agentConfig(cfg *config.Config) agent.Config {
 	}
 }
 
-func runAgentStart(ctx context.Context, dockerCLI command.Cli, opts agentOptions) error {
-	cfg, err := opts.configuration()
+func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) error {
+	cfg, err := o.configuration()
 	if err != nil {
 		return err
 	}
 	log := newLogger(dockerCLI.Out(), cfg.LogLevel, cfg.LogFormat, cfg.Name)
 	engine, where, err := connectEngine(dockerCLI, engineOptions{
-		baseURL: cfg.BaseURL, timeout: time.Duration(opts.timeout) * time.Second,
+		baseURL: cfg.BaseURL, timeout: time.Duration(o.timeout) * time.Second,
 	})
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, opts agentOptions
 		return err
 	}
 	launcher := agent.NewEngineLauncher(engine, parallelStarts, log)
-	a, err := agent.New(opts.agentConfig(cfg), client, launcher, log, dockerCLI.Out())
+	a, err := agent.New(o.agentConfig(cfg), client, launcher, log, dockerCLI.Out())
 	if err != nil {
 		return usageError(err)
 	}
@@ -175,7 +176,7 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, opts agentOptions
 		return err
 	}
 	log.Info(fmt.Sprintf("Using the engine of %s: %s %s", where, info.Name, info.Version))
-	if !opts.local {
+	if !o.local {
 		return a.Run(ctx)
 	}
 	return runWithServer(ctx, engine, log, a.Run)

@@ -48,9 +48,9 @@ log, and ends it as Success or Failed by the exit status.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&opts.params, "param", nil, `Parameter of the run, as NAME=VALUE; VALUE is read as JSON, or else as text`)
-	flags.StringArrayVarP(&opts.labels, "label", "l", nil, "Label that an agent must have to take the run")
-	flags.StringArrayVarP(&opts.env, "env", "e", nil, "Environment variable for the container, as KEY=VALUE")
+	flags.Var(listOf(&opts.params), "param", `Parameter of the run, as NAME=VALUE; VALUE is read as JSON, or else as text`)
+	flags.VarP(listOf(&opts.labels), "label", "l", "Label that an agent must have to take the run")
+	flags.VarP(listOf(&opts.env), "env", "e", "Environment variable for the container, as KEY=VALUE")
 	flags.BoolVarP(&opts.watch, "watch", "w", false, "Follow states and logs to the end; exit with status 0 only on success")
 	opts.api.install(flags)
 	return cmd

@@ -45,7 +45,7 @@ of the engine when that is on this machine. There is no authentication.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&opts.listen, "listen", nil, "Address to listen on, as HOST:PORT (default port 4200 on loopback and on the engine's bridge)")
+	flags.Var(listOf(&opts.listen), "listen", "Address to listen on, as HOST:PORT (default port 4200 on loopback and on the engine's bridge)")
 	flags.StringVar(&opts.data, "data", "", "Directory of the database (default in the user's configuration directory)")
 	return cmd
 }
