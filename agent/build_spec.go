@@ -32,12 +32,18 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 	if err != nil {
 		return Spec{}, err
 	}
-	hostConfig, mountPoints, err := buildHostConfig(rc, vols, engine, mode)
+	hostConfig, mountPoints, err := buildHostConfig(rc, vols, cfg.DockerInterface && hasHostGateway(engine), mode)
 	if err != nil {
 		return Spec{}, err
 	}
-	command := rc.command
-	if len(command) == 0 {
+	supervised := len(rc.command) > 0
+	if supervised {
+		delete(hostConfig, "AutoRemove") // its output must outlive it; the supervisor removes it
+	}
+	command, supervised := rc.command, len(rc.command) > 0
+	if supervised {
+		delete(hostConfig, "AutoRemove") // the agent reads the output to its end, then removes the container
+	} else {
 		command = flowRunCommand(run.Flow.CoreVersion)
 	}
 	return Spec{
@@ -56,7 +62,7 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 		HostConfig:   hostConfig,
 		Networks:     networks,
 		Pull:         needsPull(cfg.NoPull, image),
-		Supervised:   len(rc.command) > 0,
+		Supervised:   supervised,
 	}, nil
 }
 

@@ -96,7 +96,7 @@ func containerAPIURL(cfg Config, mode string) string {
 		return cfg.APIURL
 	}
 	serverPort := strconv.Itoa(cfg.ServerPort)
-	if slices.Contains(cfg.Networks, serverNetwork) {
+	if !isExclusive(mode) && slices.Contains(cfg.Networks, serverNetwork) {
 		return "http://" + net.JoinHostPort(serverAPI, serverPort)
 	}
 	port := u.Port()

@@ -35,7 +35,8 @@ func resolveImage(run graphql.FlowRun, rc runConfig) (string, error) {
 	case stored != "":
 		return stored, nil
 	case legacy:
-		return "", fmt.Errorf("Storage for flow run %s is not of type Docker and environment has no `image` attribute in the metadata field.", run.ID) //nolint:staticcheck // Python's text, which people search for
+		//lint:ignore ST1005 Python's text, which people search for
+		return "", fmt.Errorf("Storage for flow run %s is not of type Docker and environment has no `image` attribute in the metadata field.", run.ID)
 	case rc.image != nil && *rc.image == "":
 		return "", errors.New(`run_config: "image" is empty; name an image or leave it out`)
 	case rc.image != nil:
@@ -106,6 +107,7 @@ func storageImage(raw json.RawMessage, mayMiss bool) (string, error) {
 		return "", err
 	}
 	if name == "" || tag == "" {
+		//lint:ignore ST1005 Python's text, which people search for
 		return "", errors.New("Docker storage is missing required fields image_name and image_tag")
 	}
 	return joinPure(registry, name) + ":" + tag, nil
@@ -126,12 +128,14 @@ func memberText(o object, name string) (string, error) {
 
 // joinPure joins like Python's PurePosixPath: an absolute second part drops the first, ".." stays.
 func joinPure(first, second string) string {
-	joined := second
-	if !strings.HasPrefix(second, "/") {
-		joined = first + "/" + second
-		if first == "" {
-			joined = second
-		}
+	joined := first
+	switch {
+	case first == "" || strings.HasPrefix(second, "/"):
+		joined = second
+	case strings.HasSuffix(first, "/"):
+		joined += second
+	default:
+		joined += "/" + second
 	}
 	root := ""
 	switch {

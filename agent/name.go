@@ -25,7 +25,7 @@ func containerName(run graphql.FlowRun) string {
 
 var (
 	quotes        = regexp.MustCompile(`'+`)
-	entities      = regexp.MustCompile(`&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z0-9]+);`)
+	entities      = regexp.MustCompile(`&(#[0-9]+|#x[0-9a-fA-F]+|[A-Za-z0-9]+);`)
 	digitComma    = regexp.MustCompile(`([0-9]),([0-9])`)
 	notInNames    = regexp.MustCompile(`[^a-zA-Z0-9_.-]+`)
 	severalDashes = regexp.MustCompile(`-{2,}`)

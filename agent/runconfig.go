@@ -39,7 +39,8 @@ func parseRunConfig(run graphql.FlowRun) (runConfig, error) {
 	switch kind {
 	case "DockerRun", "UniversalRun":
 	case "LocalRun", "KubernetesRun", "ECSRun", "VertexRun":
-		return runConfig{}, fmt.Errorf("Flow run %s has a `run_config` of type `%s`, only `DockerRun` is supported", run.ID, kind) //nolint:staticcheck // Python's text, which people search for
+		//lint:ignore ST1005 Python's text, which people search for
+		return runConfig{}, fmt.Errorf("Flow run %s has a `run_config` of type `%s`, only `DockerRun` is supported", run.ID, kind)
 	case nil:
 		return runConfig{}, errors.New(`run_config: no "type"; write "DockerRun" or "UniversalRun"`)
 	default:

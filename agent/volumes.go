@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -45,15 +46,15 @@ func ParseVolumes(specs []string, windows bool) (Volumes, error) {
 				"write NAME:CONTAINER_PATH", spec, bind.Source, bind.Mode)
 		}
 		v.MountPoints = append(v.MountPoints, bind.Target)
+		if named && !slices.Contains(v.Named, bind.Source) {
+			v.Named = append(v.Named, bind.Source)
+		}
 		if i, again := at[bind.Source]; again {
 			v.Binds[i] = bind
 			continue
 		}
 		at[bind.Source] = len(v.Binds)
 		v.Binds = append(v.Binds, bind)
-		if named {
-			v.Named = append(v.Named, bind.Source)
-		}
 	}
 	return v, nil
 }
