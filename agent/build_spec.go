@@ -32,7 +32,7 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 	if err != nil {
 		return Spec{}, err
 	}
-	hostConfig, mountPoints, err := buildHostConfig(rc, vols, cfg.DockerInterface && hasHostGateway(engine), mode)
+	hostConfig, mountPoints, err := buildHostConfig(rc, vols, engine, mode)
 	if err != nil {
 		return Spec{}, err
 	}
