@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 )
 
 type registerAgentInput struct {
@@ -24,8 +23,7 @@ func registerAgent(ctx context.Context, tx *writeTx, input registerAgentInput) (
 	} else if err := tx.row(ctx, "SELECT id FROM tenant ORDER BY rowid LIMIT 1", nil, &tenant); err != nil {
 		return nil, err
 	}
-	slices.Sort(input.Labels)
-	labels, err := encodeJSON(slices.Concat([]string{}, input.Labels))
+	labels, err := sortedLabels(input.Labels)
 	if err != nil {
 		return nil, err
 	}

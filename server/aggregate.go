@@ -40,8 +40,7 @@ func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alia
 			o.add(selected.Alias, figures)
 		}
 	}
-	// HAVING makes it one row of figures even if only __typename is selected.
-	return "(SELECT " + o.expression() + " FROM " + r.from + r.where + " HAVING count(*) >= 0" + r.end + ")", nil
+	return "(SELECT " + concat([]string{o.expression(), oneForAll}) + " FROM " + r.from + r.where + r.end + ")", nil
 }
 
 // figures is an expression for the JSON of count, min and max.

@@ -59,6 +59,9 @@ func jsonArray(text string) string {
 	return concat([]string{"'['", "coalesce(group_concat(" + text + ", ','), '')", "']'"})
 }
 
+// oneForAll is an empty text that makes a selection an aggregate, with one row whatever else is selected.
+const oneForAll = "substr('', count(*))"
+
 // anyOf holds for a value that is in list, a bound JSON array.
 func anyOf(value, list string) string {
 	return value + " IN (SELECT value FROM json_each(" + list + "))"

@@ -139,9 +139,14 @@ func (f *flowToRun) runLabels(given list[string], runConfig json.RawMessage) (js
 			}
 		}
 	}
-	labels = slices.Concat([]string{}, labels)
-	slices.Sort(labels)
-	return encodeJSON(labels)
+	return sortedLabels(labels)
+}
+
+// sortedLabels is the JSON of labels as they are stored: a sorted list, never null.
+func sortedLabels(labels []string) (json.RawMessage, error) {
+	sorted := append([]string{}, labels...)
+	slices.Sort(sorted)
+	return encodeJSON(sorted)
 }
 
 // runParameters are the defaults of the flow, overlaid by those of the flow group and these by the input. Defaults
@@ -221,8 +226,7 @@ type setFlowRunLabelsInput struct {
 }
 
 func setFlowRunLabels(ctx context.Context, tx *writeTx, input setFlowRunLabelsInput) (payload, error) {
-	slices.Sort(input.Labels)
-	labels, err := encodeJSON(slices.Concat([]string{}, input.Labels))
+	labels, err := sortedLabels(input.Labels)
 	if err != nil {
 		return nil, err
 	}
