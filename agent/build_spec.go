@@ -32,13 +32,9 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 	if err != nil {
 		return Spec{}, err
 	}
-	hostConfig, mountPoints, err := buildHostConfig(rc, vols, engine, mode)
+	hostConfig, mountPoints, err := buildHostConfig(rc, vols, cfg.DockerInterface && hasHostGateway(engine), mode)
 	if err != nil {
 		return Spec{}, err
-	}
-	supervised := len(rc.command) > 0
-	if supervised {
-		delete(hostConfig, "AutoRemove") // its output must outlive it; the supervisor removes it
 	}
 	command, supervised := rc.command, len(rc.command) > 0
 	if supervised {

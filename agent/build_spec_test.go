@@ -9,6 +9,8 @@ import (
 	is "gotest.tools/v3/assert/cmp"
 )
 
+var modernEngine = EngineInfo{Version: "28.5.2", APIVersion: "1.51", OSType: "linux"}
+
 func TestASpecDescribesTheWholeContainer(t *testing.T) {
 	cfg := someConfig()
 	cfg.Networks = []string{"n1", "n2"}
@@ -58,6 +60,25 @@ func TestARunThatBringsItsCommandIsSupervised(t *testing.T) {
 	assert.NilError(t, err)
 	assert.Check(t, !spec.Supervised)
 	assert.Check(t, is.Equal(spec.Command[0], "prefect"))
+}
+
+func TestContainersAreGivenTheHostsNameUnlessTheAgentOrTheEngineCannot(t *testing.T) {
+	run := graphql.FlowRun{ID: someRunID, Flow: graphql.Flow{Storage: json.RawMessage(localStorage)}}
+	for _, c := range []struct {
+		engine          string
+		dockerInterface bool
+		want            any
+	}{
+		{"28.5.2", true, []string{"host.docker.internal:host-gateway"}},
+		{"28.5.2", false, nil},
+		{"19.3.15", true, nil},
+	} {
+		cfg := someConfig()
+		cfg.DockerInterface = c.dockerInterface
+		spec, err := buildSpec(cfg, Volumes{}, EngineInfo{Version: c.engine}, run)
+		assert.NilError(t, err)
+		assert.Check(t, is.DeepEqual(spec.HostConfig["ExtraHosts"], c.want))
+	}
 }
 
 func TestWhatIsWrongFailsTheRunWithItsReason(t *testing.T) {

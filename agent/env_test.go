@@ -15,7 +15,7 @@ var someRun = graphql.FlowRun{ID: someRunID, Flow: graphql.Flow{ID: "flow-1", Na
 func someConfig() Config {
 	return Config{
 		APIURL: "http://localhost:4200", Backend: "server", ServerPort: 4200, LoggingLevel: "INFO",
-		SendFlowRunLogs: true, Labels: []string{"a", "it's"},
+		SendFlowRunLogs: true, DockerInterface: true, Labels: []string{"a", "it's"},
 	}
 }
 

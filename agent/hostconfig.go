@@ -145,11 +145,12 @@ func keywordHint(name string) string {
 }
 
 // buildHostConfig merges the agent's settings with the run config's, which win key by key, and returns
-// the container paths that remain to be declared as mount points.
+// the container paths that remain to be declared as mount points. With gateway, the container knows
+// its host as host.docker.internal.
 //
 // Where Python replaces the agent's extra hosts and binds by those of the run config, they are merged
 // here: the documentation promises host.docker.internal and the agent's volumes to every run.
-func buildHostConfig(rc runConfig, vols Volumes, engine EngineInfo, mode string) (hostConfig map[string]any, mountPoints []string, err error) {
+func buildHostConfig(rc runConfig, vols Volumes, gateway bool, mode string) (hostConfig map[string]any, mountPoints []string, err error) {
 	hostConfig, err = convertHostConfig(rc.hostConfig)
 	if err != nil {
 		return nil, nil, err
@@ -162,7 +163,7 @@ func buildHostConfig(rc runConfig, vols Volumes, engine EngineInfo, mode string)
 		return nil, nil, errors.New(`run_config: host_config: "host" network_mode is incompatible with port_bindings`)
 	}
 	// A container in another's network has that one's hosts: engines refuse to add some.
-	if hasHostGateway(engine) && !strings.HasPrefix(mode, networkContainer) {
+	if gateway && !strings.HasPrefix(mode, networkContainer) {
 		hostConfig["ExtraHosts"] = withHost(hostConfig["ExtraHosts"], hostFromInside, "host-gateway")
 	}
 	taken := takenPaths(hostConfig)

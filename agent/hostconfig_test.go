@@ -260,11 +260,6 @@ func TestAWrongHostConfigNamesKeyAndWayOut(t *testing.T) {
 	}
 }
 
-var (
-	modernEngine = EngineInfo{Version: "28.5.2", APIVersion: "1.51", OSType: "linux"}
-	oldEngine    = EngineInfo{Version: "19.3.15", APIVersion: "1.40", OSType: "linux"}
-)
-
 func TestTheHostGatewayNeedsEngine2010(t *testing.T) {
 	for _, c := range []struct {
 		version, api string
@@ -290,31 +285,31 @@ func TestTheHostGatewayNeedsEngine2010(t *testing.T) {
 }
 
 // built is the merged host config of a run, and the mount points.
-func built(t *testing.T, given string, volumes []string, engine EngineInfo) (map[string]any, []string) {
+func built(t *testing.T, given string, volumes []string, gateway bool) (map[string]any, []string) {
 	t.Helper()
 	vols, err := ParseVolumes(volumes, false)
 	assert.NilError(t, err)
 	rc := runConfig{hostConfig: objectOf(t, given)}
-	hostConfig, mountPoints, err := buildHostConfig(rc, vols, engine, networkMode(nil, rc))
+	hostConfig, mountPoints, err := buildHostConfig(rc, vols, gateway, networkMode(nil, rc))
 	assert.NilError(t, err)
 	return asJSON(t, hostConfig), mountPoints
 }
 
 func TestContainersAreRemovedByTheEngineUnlessTheRunConfigSaysOtherwise(t *testing.T) {
 	for given, want := range map[string]any{`{}`: true, `{"auto_remove": true}`: true, `{"auto_remove": false}`: nil, `{"auto_remove": null}`: nil} {
-		hostConfig, _ := built(t, given, nil, modernEngine)
+		hostConfig, _ := built(t, given, nil, true)
 		assert.Check(t, is.DeepEqual(hostConfig["AutoRemove"], want), given)
 	}
 }
 
 func TestTheDefaultsAreThoseOfPython(t *testing.T) {
-	hostConfig, mountPoints := built(t, `{}`, nil, modernEngine)
+	hostConfig, mountPoints := built(t, `{}`, nil, true)
 	assert.Check(t, is.DeepEqual(hostConfig, map[string]any{
 		"AutoRemove": true, "NetworkMode": "default", "ExtraHosts": []any{"host.docker.internal:host-gateway"},
 	}))
 	assert.Check(t, is.Len(mountPoints, 0))
 
-	hostConfig, mountPoints = built(t, `{}`, []string{"/a:/b", "vol:/c"}, oldEngine)
+	hostConfig, mountPoints = built(t, `{}`, []string{"/a:/b", "vol:/c"}, false)
 	assert.Check(t, is.DeepEqual(hostConfig, map[string]any{
 		"AutoRemove": true, "NetworkMode": "default", "Binds": []any{"/a:/b:rw", "vol:/c:rw"},
 	}))
@@ -334,12 +329,12 @@ func TestExtraHostsOfTheRunConfigAreAddedToTheAgents(t *testing.T) {
 		`["host.docker.internal=10.0.0.1"]`:    {"host.docker.internal=10.0.0.1"},
 		`["not.host.docker.internal:1.1.1.1"]`: {"not.host.docker.internal:1.1.1.1", gateway},
 	} {
-		hostConfig, _ := built(t, `{"extra_hosts": `+given+`}`, nil, modernEngine)
+		hostConfig, _ := built(t, `{"extra_hosts": `+given+`}`, nil, true)
 		assert.Check(t, is.DeepEqual(hostConfig["ExtraHosts"], any(want)), given)
 	}
-	hostConfig, _ := built(t, `{"extra_hosts": ["db:10.0.0.5"]}`, nil, oldEngine)
+	hostConfig, _ := built(t, `{"extra_hosts": ["db:10.0.0.5"]}`, nil, false)
 	assert.Check(t, is.DeepEqual(hostConfig["ExtraHosts"], any([]any{"db:10.0.0.5"})))
-	hostConfig, _ = built(t, `{"network_mode": "container:vpn"}`, nil, modernEngine)
+	hostConfig, _ = built(t, `{"network_mode": "container:vpn"}`, nil, true)
 	assert.Check(t, hostConfig["ExtraHosts"] == nil, "engines refuse hosts for a container in another's network")
 }
 
@@ -358,7 +353,7 @@ func TestBindsOfTheRunConfigAreAddedToTheAgents(t *testing.T) {
 		{`{"tmpfs": ["/x:size=1m"]}`, []any{"/b:/y:ro"}, []string{"/y"}},
 		{`{"mounts": [{"target": "/y", "Type": "tmpfs"}]}`, []any{"/a:/x:rw"}, []string{"/x"}},
 	} {
-		hostConfig, mountPoints := built(t, c.given, []string{"/a:/x", "/b:/y:ro"}, oldEngine)
+		hostConfig, mountPoints := built(t, c.given, []string{"/a:/x", "/b:/y:ro"}, false)
 		assert.Check(t, is.DeepEqual(hostConfig["Binds"], any(c.binds)), c.given)
 		assert.Check(t, is.DeepEqual(mountPoints, c.mountPoints), c.given)
 	}
@@ -376,9 +371,9 @@ func TestTheContainerPathOfABindIsFound(t *testing.T) {
 
 func TestPortsCannotBePublishedOnTheHostsNetwork(t *testing.T) {
 	rc := runConfig{hostConfig: objectOf(t, `{"port_bindings": {"80": 8080}}`)}
-	_, _, err := buildHostConfig(rc, Volumes{}, modernEngine, networkHost)
+	_, _, err := buildHostConfig(rc, Volumes{}, true, networkHost)
 	assert.Check(t, is.ErrorContains(err, `"host" network_mode is incompatible with port_bindings`))
-	_, _, err = buildHostConfig(runConfig{hostConfig: objectOf(t, `{"port_bindings": {}}`)}, Volumes{}, modernEngine, networkHost)
+	_, _, err = buildHostConfig(runConfig{hostConfig: objectOf(t, `{"port_bindings": {}}`)}, Volumes{}, true, networkHost)
 	assert.NilError(t, err)
 }
 
@@ -400,7 +395,7 @@ func FuzzHostConfig(f *testing.F) {
 		}
 		rc := runConfig{hostConfig: given}
 		vols := Volumes{Binds: []Bind{{"/a", "/x", "rw"}}, MountPoints: []string{"/x"}}
-		hostConfig, _, err := buildHostConfig(rc, vols, modernEngine, networkMode(nil, rc))
+		hostConfig, _, err := buildHostConfig(rc, vols, true, networkMode(nil, rc))
 		if err != nil {
 			assert.Check(t, strings.HasPrefix(err.Error(), "run_config: host_config: "))
 			return
