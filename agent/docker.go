@@ -106,9 +106,6 @@ func NewDockerFromURL(baseURL string, ssh SSHDialer, opts DockerOptions) (*Docke
 	if err != nil {
 		return nil, fmt.Errorf("engine address %q: %w", baseURL, err)
 	}
-	if address.ssh {
-		transport.Proxy = nil // the host set a default; the way leads through ssh alone
-	}
 	return NewDocker(api, opts), nil
 }
 

@@ -50,7 +50,7 @@ func (d *Docker) Create(ctx context.Context, spec Spec) (string, error) {
 // createOnce does not believe a missing answer: the container may have been made all the same.
 func (d *Docker) createOnce(ctx context.Context, spec Spec) (string, error) {
 	id, err := d.createContainer(ctx, spec)
-	if ctx.Err() == nil && (errdefs.IsDeadlineExceeded(err) || errdefs.IsUnavailable(err)) {
+	if errdefs.IsDeadlineExceeded(err) || errdefs.IsUnavailable(err) {
 		if made := d.adopt(ctx, spec); made != "" {
 			return made, nil
 		}

@@ -31,7 +31,6 @@ func newEngineError(action, address string, unreachable bool, err error) error {
 	if errors.As(err, &broken) {
 		// The client's own text repeats method and escaped URL.
 		reason = "the connection to the engine at " + address + " failed: " + broken.Err.Error()
-		unreachable = true
 	}
 	if unreachable {
 		kinds = append(kinds, errdefs.ErrUnavailable)

@@ -244,11 +244,11 @@ func TestErrorsQuoteNoWholePages(t *testing.T) {
 	docker, _ := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{
 		"POST /containers/id/start": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadGateway)
-			_, _ = io.WriteString(w, "<html>"+strings.Repeat("é", 1<<15))
+			_, _ = io.WriteString(w, "<html> "+strings.Repeat("é", 1<<15))
 		},
 	})
 	err := docker.Start(t.Context(), "id")
-	assert.ErrorContains(t, err, "start container id: <html>éé")
+	assert.ErrorContains(t, err, "start container id: <html> éé")
 	assert.Check(t, len(err.Error()) < maxReason+100, len(err.Error()))
 	assert.Check(t, strings.HasSuffix(err.Error(), "é…"))
 }

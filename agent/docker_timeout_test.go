@@ -286,3 +286,14 @@ func TestAConflictIsLookedInto(t *testing.T) {
 		})
 	}
 }
+
+func TestAConflictWithoutANameIsBelieved(t *testing.T) {
+	inVirtualTime(t, DockerOptions{}, map[string]http.HandlerFunc{
+		"POST /containers/create": refuse(http.StatusConflict, "volume name must be unique"),
+	}, func(t *testing.T, d *Docker, _ *engineStub) {
+		begin := time.Now()
+		_, err := d.Create(t.Context(), anonymousSpec)
+		assert.Error(t, err, `create container "": volume name must be unique`)
+		assert.Equal(t, time.Since(begin), time.Duration(0))
+	})
+}

@@ -94,7 +94,6 @@ func TestAPasswordInAnEngineURLIsNotRepeated(t *testing.T) {
 func TestSSHAddressesGoThroughTheDialer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") }))
 	defer server.Close()
-	t.Setenv("HTTP_PROXY", "http://proxy.invalid:1")
 	var dialled string
 	dialer := func(address string) (func(context.Context, string, string) (net.Conn, error), error) {
 		dialled = address

@@ -101,12 +101,15 @@ func TestOutputOfConcurrentContainersKeepsItsLines(t *testing.T) {
 }
 
 func FuzzLinesAreTheSameInAnyPieces(f *testing.F) {
-	f.Add("one\ntwo\n\xff\r\n", 1)
-	f.Add(strings.Repeat("grüße ", maxLine/4), 1000)
-	f.Fuzz(func(t *testing.T, text string, size int) {
+	f.Add("one\ntwo\n\xff\r\n", uint16(1), uint16(1))
+	f.Add("grüße ", uint16(maxLine/4), uint16(1000))
+	f.Fuzz(func(t *testing.T, text string, times, chunk uint16) {
 		var whole, pieces writes
+		if len(text) > 0 {
+			text = strings.Repeat(text, min(int(times), 3*maxLine/len(text)))
+		}
 		assert.NilError(t, streamContainerLogs(t.Context(), chunks{pieces: []string{text}}, "id", &whole))
-		size = max(size, 1)
+		size := max(int(chunk), len(text)/1000, 1)
 		source := chunks{}
 		for rest := text; rest != ""; rest = rest[min(size, len(rest)):] {
 			source.pieces = append(source.pieces, rest[:min(size, len(rest))])
