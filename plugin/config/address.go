@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 var userInfo = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*://)?.*@`)
@@ -18,6 +19,8 @@ func checkAPI(api setting) error {
 	api.text = userInfo.ReplaceAllString(api.text, "${1}xxxxx@")
 	_, rest, hasScheme := strings.Cut(api.text, "://")
 	switch {
+	case strings.ContainsFunc(api.text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
+		return api.wrong("a URL has no blanks in it; write it as http://HOST:PORT")
 	case !hasScheme:
 		return api.wrong("a URL needs a scheme; write it as http://%s", api.text)
 	case err != nil:

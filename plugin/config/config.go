@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/docker-prefect/docker-prefect/agent"
@@ -84,6 +85,7 @@ func (c *Config) setAPI(s *settings, flags Flags) error {
 		return backend.wrong("use server or cloud")
 	}
 	api := pick("--api", flags.API, s.setting("cloud.api"))
+	api.text = strings.TrimSpace(api.text)
 	c.API = api.text
 	return checkAPI(api)
 }

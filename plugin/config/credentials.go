@@ -108,7 +108,7 @@ func parseUUID(s setting) (string, error) {
 	hex := strings.NewReplacer("urn:", "", "uuid:", "").Replace(s.text)
 	hex = strings.ReplaceAll(strings.Trim(hex, "{}"), "-", "")
 	id, err := uuid.Parse(hex)
-	if err != nil || len(hex) != 32 {
+	if err != nil {
 		return "", s.wrong("give a UUID, as in 0f8fad5b-d9cb-469f-a165-70867728950e")
 	}
 	return id.String(), nil

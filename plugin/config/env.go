@@ -25,7 +25,7 @@ func parseEnv(flags []string, lookup func(string) (string, bool)) ([]agent.EnvVa
 		if !given {
 			var ok bool
 			if value, ok = lookup(key); !ok {
-				return nil, at.secret("%q: no such variable is set here; write it as %s=VALUE", key, key)
+				return nil, at.secret("%q: no such variable is set here; set it, or write KEY=VALUE", key)
 			}
 		}
 		vars = setVar(vars, agent.EnvVar{Key: key, Value: value})

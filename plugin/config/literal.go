@@ -119,7 +119,7 @@ func constant(name string, json bool) (value any, ok bool) {
 // signed reads +5 and -5; Python takes a second sign for no literal.
 func signed(e *syntax.UnaryExpr) (any, bool) {
 	operand, ok := e.X.(*syntax.Literal)
-	if !ok || e.Op == syntax.TILDE {
+	if !ok || e.Op != syntax.PLUS && e.Op != syntax.MINUS {
 		return nil, false
 	}
 	value, ok := number(operand)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -40,12 +41,8 @@ func TestValuesAreThoseThatPrefectComputes(t *testing.T) {
 				return
 			}
 			assert.NilError(t, err)
-			want := map[string]string{}
-			for _, layer := range []map[string]string{defaults, tc.Want} {
-				for key, text := range layer {
-					want[key] = text
-				}
-			}
+			want := maps.Clone(defaults)
+			maps.Copy(want, tc.Want)
 			for key, text := range want {
 				got := pythonRepr(s.values[key].data)
 				if key == envVarsKey {
@@ -62,11 +59,11 @@ func TestValuesAreThoseThatPrefectComputes(t *testing.T) {
 
 // reprOfEnvVars puts together what is kept flat.
 func reprOfEnvVars(s *settings) string {
-	if d, ok := s.values[envVarsKey].data.(dict); ok {
-		return pythonRepr(d)
-	}
 	var d dict
 	for _, key := range s.order {
+		if key == envVarsKey {
+			d = s.values[key].data.(dict)
+		}
 		if name, ok := strings.CutPrefix(key, envVarsKey+"."); ok {
 			d = append(d, pair{name, s.values[key].data})
 		}

@@ -2,9 +2,13 @@ package config
 
 import (
 	"io/fs"
+	"strings"
+	"testing"
+
+	"gotest.tools/v3/assert"
 )
 
-// testSource is a machine with the user "me".
+// testSource is a machine of the user "me".
 type testSource struct {
 	env   []string
 	files map[string]string
@@ -13,16 +17,15 @@ type testSource struct {
 func source(env []string) testSource { return testSource{env: env, files: map[string]string{}} }
 
 func (s testSource) Source() Source {
+	home := "/home/me"
+	for _, entry := range s.env {
+		if dir, ok := strings.CutPrefix(entry, "HOME="); ok {
+			home = dir
+		}
+	}
 	return Source{
 		Environ: s.env,
-		HomeDir: func(user string) (string, bool) {
-			for _, entry := range s.env {
-				if dir, ok := cutHome(entry); ok && user == "" {
-					return dir, true
-				}
-			}
-			return "/home/me", user == "" || user == "me"
-		},
+		HomeDir: func(user string) (string, bool) { return home, user == "" || user == "me" },
 		ReadFile: func(path string) ([]byte, error) {
 			text, ok := s.files[path]
 			if !ok {
@@ -33,9 +36,29 @@ func (s testSource) Source() Source {
 	}
 }
 
-func cutHome(entry string) (string, bool) {
-	if len(entry) > 5 && entry[:5] == "HOME=" {
-		return entry[5:], true
-	}
-	return "", false
+func load(t *testing.T, flags Flags, env ...string) *Config {
+	t.Helper()
+	cfg, err := Load(source(env).Source(), flags)
+	assert.NilError(t, err)
+	return cfg
+}
+
+func loadFiles(t *testing.T, files map[string]string, flags Flags, env ...string) *Config {
+	t.Helper()
+	cfg, err := Load(testSource{env: env, files: files}.Source(), flags)
+	assert.NilError(t, err)
+	return cfg
+}
+
+func loadTOML(t *testing.T, text string) *Config {
+	t.Helper()
+	return loadFiles(t, map[string]string{"/home/me/.prefect/config.toml": text}, Flags{})
+}
+
+func loadError(t *testing.T, flags Flags, env ...string) error {
+	t.Helper()
+	_, err := Load(source(env).Source(), flags)
+	assert.Assert(t, err != nil, "nothing was wrong with %v", env)
+	assert.Check(t, !strings.Contains(err.Error(), "\n"), "more than one line: %v", err)
+	return err
 }
