@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,12 +70,15 @@ func tlsEngine(t *testing.T, certs string) (address string) {
 		"--tlsverify", "--tlscacert", filepath.Join(certs, "ca.pem"),
 		"--tlscert", filepath.Join(certs, "engine.pem"), "--tlskey", filepath.Join(certs, "engine-key.pem"),
 		"--host", "tcp://"+address, "--data-root", filepath.Join(state, "data"), "--exec-root", filepath.Join(state, "exec"),
-		"--pidfile", filepath.Join(state, "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false",
+		// Not --bridge=none: that deletes docker0, which the machine's own engine uses.
+		"--pidfile", filepath.Join(state, "pid"), "--iptables=false", "--ip6tables=false",
 		"--containerd-namespace", "e2e", "--containerd-plugins-namespace", "e2e-plugins")
 	engine.waitFor(t, "API listen on")
 	t.Cleanup(func() {
 		assert.Check(t, engine.cmd.Process.Signal(interrupt))
 		<-engine.ended
+		// dockerd leaves this mounted; it fails where no container used the host's network.
+		_ = syscall.Unmount(filepath.Join(state, "exec", "netns", "default"), syscall.MNT_DETACH)
 	})
 	return address
 }
