@@ -27,7 +27,7 @@ func TestAgentAsksWhatPythonAsksButForKnownDifferences(t *testing.T) {
 				before := encode(t, expected)
 				expected = d.apply(t, expected)
 				if len(d.cases) > 0 && bytes.Equal(before, encode(t, expected)) {
-					t.Errorf("%q makes no difference here; take the case off its list", d.name)
+					t.Errorf("%q (%s) makes no difference here; take the case off its list", d.name, d.reason)
 				}
 			}
 			asked := record(t, c, binary, "prefect")
