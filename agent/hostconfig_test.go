@@ -164,10 +164,34 @@ func TestEachKeywordBecomesItsMember(t *testing.T) {
 	}
 }
 
+func TestEmptyValuesAreSentWhereDockerPySendsThem(t *testing.T) {
+	sent := map[string]string{
+		"binds": `[]`, "cgroup_parent": `""`, "device_cgroup_rules": `[]`, "device_requests": `[]`, "dns": `[]`, "dns_opt": `[]`,
+		"extra_hosts": `[]`, "init": `false`, "links": `{}`, "log_config": `{}`, "mem_limit": `0`, "mem_swappiness": `0`,
+		"memswap_limit": `0`, "mounts": `[]`, "port_bindings": `{}`, "read_only": `false`, "security_opt": `[]`, "shm_size": `0`,
+		"storage_opt": `{}`, "ulimits": `[]`, "volume_driver": `""`, "volumes_from": `[]`,
+	}
+	for _, o := range hostOptions {
+		value, isSent := sent[o.keyword]
+		if isSent {
+			got := members(t, fmt.Sprintf(`{%q: %s}`, o.keyword, value))
+			_, there := got[o.member]
+			assert.Check(t, there, "%s: %s", o.keyword, value)
+		}
+		for _, value := range []string{`null`, `false`, `0`, `""`, `[]`, `{}`, `0.0`} {
+			if (isSent || o.member == "") && value != `null` {
+				continue
+			}
+			got := members(t, fmt.Sprintf(`{%q: %s}`, o.keyword, value))
+			assert.Check(t, is.Len(got, 0), "%s: %s", o.keyword, value)
+		}
+	}
+}
+
 func TestSizesFollowTheBytesRule(t *testing.T) {
 	for text, want := range map[string]int64{
 		`1024`: 1024, `-1`: -1, `1e9`: 1000000000, `9007199254740993`: 9007199254740993,
-		`""`: 0, `"0"`: 0, `"7"`: 7, `"7b"`: 7, `"7B"`: 7, `"-1"`: -1, `"7.9"`: 7,
+		`""`: 0, `"0"`: 0, `"7"`: 7, `"7b"`: 7, `"7B"`: 7, `"7 b"`: 7, `"-1"`: -1, `"7.9"`: 7,
 		`"1k"`: 1 << 10, `"1m"`: 1 << 20, `"1g"`: 1 << 30, `"1K"`: 1 << 10, `"1G"`: 1 << 30,
 		`"1kb"`: 1 << 10, `"1gB"`: 1 << 30, `"1GB"`: 1 << 30, `"1bb"`: 1,
 		`"1.5g"`: 1610612736, `"0.5k"`: 512, `"1 g"`: 1 << 30, `"1e3k"`: 1024000,
@@ -361,7 +385,7 @@ func TestBindsOfTheRunConfigAreAddedToTheAgents(t *testing.T) {
 
 func TestTheContainerPathOfABindIsFound(t *testing.T) {
 	for bind, want := range map[string]string{
-		"/a:/b": "/b", "/a:/b:ro": "/b", "/a:/b:ro,z": "/b", "vol:/b": "/b", "/b": "/b", "": "", ":": "", `C:\a:/b`: "/b",
+		"/a:/b": "/b", "/a:/b:ro": "/b", "/a:/b:ro,z": "/b", "vol:/b": "/b", "/b": "/b", "": "", ":": "", `C:\a:/b`: "/b", `C:\a`: `C:\a`,
 		`C:\a:D:\b`: `D:\b`, `C:\a:D:\b:ro`: `D:\b`, `\\.\pipe\docker_engine:\\.\pipe\docker_engine`: `\\.\pipe\docker_engine`,
 	} {
 		assert.Check(t, is.Equal(bindTarget(bind), want), bind)
