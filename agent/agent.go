@@ -62,7 +62,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer a.OnShutdown()
 	a.logConfig(ctx)
 	if err := a.Heartbeat(ctx); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	if err := a.connect(ctx); err != nil {
 		return unlessStopped(ctx, err)
@@ -93,12 +93,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.launches.Wait()
 	stopBeat()
 	cancel(nil)
-	return errors.Join(<-beats, unlessStopped(loops, pollErr))
+	return errors.Join(<-beats, pollErr)
 }
 
-// unlessStopped drops the error of a loop that ended because its context did.
+// unlessStopped drops the error of something that ended because ctx did: being told to stop is none.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err

@@ -71,7 +71,7 @@ func (a *Agent) connect(ctx context.Context) error {
 			}
 			outage.begin(err)
 			if !sleep(ctx, wait.next(err)) {
-				return context.Canceled
+				return context.Cause(ctx)
 			}
 		}
 	}

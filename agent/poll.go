@@ -28,7 +28,7 @@ const (
 	maxRejections = 3
 )
 
-// poll asks for work until ctx ends or the polls are used up.
+// poll asks for work until ctx ends or the polls are used up; neither is an error.
 func (a *Agent) poll(ctx context.Context) error {
 	var (
 		idle       int
@@ -39,7 +39,7 @@ func (a *Agent) poll(ctx context.Context) error {
 	for n := 0; a.cfg.MaxPolls < 0 || n < a.cfg.MaxPolls; n++ {
 		handedOut, err := a.pollOnce(ctx)
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil
 		}
 		pause := time.Duration(0)
 		switch {

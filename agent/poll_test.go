@@ -266,8 +266,8 @@ func TestStoppingFinishesLaunchesAndLeavesTheRest(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			return Launched{ID: "c"}, nil
 		}}
-		ctx, stop := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, stop)
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { stop(errors.New("received a signal")) })
 		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, launcher)
 		begin := time.Now()
 		assert.NilError(t, a.Run(ctx))

@@ -36,7 +36,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{args: "agent start extra", status: 125, want: `"extra"`},
 		{args: "agent start --max-polls many", status: 125, want: `"many"`},
 		{args: "agent start --env NOVALUE", status: 125, want: "NOVALUE"},
-		{args: "agent start --env =x", status: 125, want: "=x"},
+		{args: "agent start --env =x", status: 125, want: "--env has a value without a name"},
 		{args: "agent start --label=", status: 125, want: "label"},
 		{args: "agent start --volume /a:/b:ro:z", status: 125, want: "/a:/b:ro:z"},
 		{args: "agent start --volume name:/b:ro", status: 125, want: "name:/b:ro"},
@@ -57,7 +57,6 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{args: "agent start --base-url unix:///no/such.sock", status: 1, want: "/no/such.sock"},
 		{args: "agent start --api " + html.URL, env: "PREFECT__BACKEND=server", status: 1, want: "does not answer like a Prefect API"},
 		{args: "agent start --api " + forbidding.URL + " --key k3y", status: 4, want: "401 Unauthorized"},
-		{args: "agent start --api " + html.URL, env: "PREFECT__BACKEND=cloud", status: 4, want: "--key"},
 	} {
 		t.Run(tc.args+" "+tc.env, func(t *testing.T) {
 			env := environment(t, dockerConfig(t), tc.env)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,7 @@ import (
 const (
 	demoImage = "docker-prefect-demo:latest"
 	runLabel  = "io.prefect.flow-run-id"
-	patience  = 30 * time.Second
+	patience  = 20 * time.Second
 )
 
 // binary is the plugin that `make build` made.
@@ -164,12 +165,17 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	port := freePort(t)
-	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+	gateway := bridgeGateway(t)
 	w := &world{env: environment(t, dockerConfig(t)), api: "http://localhost:" + port, url: "http://127.0.0.1:" + port}
 	w.env = append(w.env, "PREFECT__BACKEND=server")
 	w.server = start(t, w.env, "docker", "prefect", "server", "start", "--data", t.TempDir(),
 		"--listen", "127.0.0.1:"+port, "--listen", net.JoinHostPort(gateway, port))
 	eventually(t, "the API answers", func() bool {
+		select {
+		case <-w.server.ended:
+			t.Fatalf("the server ended: %s", w.server.Output())
+		default:
+		}
 		resp, err := http.Get(w.url + "/health")
 		if err != nil {
 			return false
@@ -186,6 +192,14 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	return w
+}
+
+// bridgeGateway is where containers reach this machine: the first address of the bridge's subnet.
+func bridgeGateway(t *testing.T) string {
+	t.Helper()
+	subnet, err := netip.ParsePrefix(docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}"))
+	assert.NilError(t, err)
+	return subnet.Masked().Addr().Next().String()
 }
 
 func freePort(t *testing.T) string {

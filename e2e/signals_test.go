@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,10 +19,18 @@ var interrupt = os.Interrupt
 // pluginPID is the process that the docker CLI started.
 func pluginPID(t *testing.T, docker *process) int {
 	t.Helper()
-	children, err := os.ReadFile("/proc/" + strconv.Itoa(docker.cmd.Process.Pid) + "/task/" + strconv.Itoa(docker.cmd.Process.Pid) + "/children")
+	// Any of docker's threads may have started it.
+	threads, err := filepath.Glob("/proc/" + strconv.Itoa(docker.cmd.Process.Pid) + "/task/*/children")
 	assert.NilError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(children)))
-	assert.NilError(t, err, "children: %q", children)
+	var children []string
+	for _, file := range threads {
+		text, err := os.ReadFile(file)
+		assert.NilError(t, err)
+		children = append(children, strings.Fields(string(text))...)
+	}
+	assert.Equal(t, len(children), 1, "children: %q", children)
+	pid, err := strconv.Atoi(children[0])
+	assert.NilError(t, err)
 	return pid
 }
 

@@ -134,7 +134,11 @@ func (o *agentOptions) configuration() (*config.Config, error) {
 	case o.timeout < 0:
 		return nil, usageError(fmt.Errorf("--docker-client-timeout %d: give a number of seconds", o.timeout))
 	}
-	return loadConfig(flags)
+	cfg, err := loadConfig(flags)
+	if err == nil && o.local {
+		cfg.Key, cfg.TenantID = "", "" // those of Cloud are none of its business
+	}
+	return cfg, err
 }
 
 // agentConfig is what the agent needs to know.

@@ -16,7 +16,7 @@ import (
 // localAPI is Prefect's default address of a Server.
 const localAPI = "http://localhost:4200"
 
-// cloudHost is Prefect Cloud 1, the only API that knows keys but is told none by default.
+// cloudHost is Prefect Cloud 1, the default of an unconfigured Prefect.
 const cloudHost = "api.prefect.io"
 
 // apiOptions are the flags of commands that only talk to the API.
@@ -47,16 +47,22 @@ func loadConfig(flags config.Flags) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Prefect's default backend is Cloud, which does nothing without a key. Whoever names another API and
-	// no key means a Server.
-	if u, err := url.Parse(cfg.API); err == nil && cfg.Backend == "cloud" && cfg.Key == "" && u.Hostname() != cloudHost {
+	// Prefect's default is Cloud, which does nothing without a key. Who has none and did not choose Cloud
+	// means a Server: the one they name, or that of this machine.
+	if cfg.Key == "" && cfg.BackendIsDefault {
 		cfg.Backend = "server"
+		if u, err := url.Parse(cfg.API); err == nil && u.Hostname() == cloudHost {
+			cfg.API = localAPI
+		}
 	}
 	return cfg, nil
 }
 
-// newAPIClient honours the certificate authorities that Prefect's HTTP library does.
+// newAPIClient logs requests if cloud.diagnostics says so, at debug level. It honours the certificate authorities that Prefect's HTTP library does.
 func newAPIClient(cfg *config.Config, log *slog.Logger) (*graphql.Client, error) {
+	if !cfg.Diagnostics {
+		log = nil
+	}
 	bundle := os.Getenv("REQUESTS_CA_BUNDLE")
 	if bundle == "" {
 		bundle = os.Getenv("CURL_CA_BUNDLE")

@@ -12,6 +12,8 @@ import (
 type Config struct {
 	API     string // URL of the API, as written: http or https, with a host
 	Backend string // "server" or "cloud"
+	// BackendIsDefault tells that nobody chose Cloud: it is Prefect's default.
+	BackendIsDefault bool
 
 	// Key is the API key, secret; empty: none is known. TenantID is a UUID in its usual form; empty: the
 	// API has to be asked.
@@ -36,17 +38,7 @@ type Config struct {
 	ServerPort   int
 
 	RequestTimeout time.Duration // to connect and to read, each; 0: the client's default
-	RateLimiting   RateLimiting
-	Diagnostics    bool // log every request
-}
-
-// RateLimiting says how to wait when the API answers 429: attempt k, from 1 on, waits Backoff plus up to
-// BackoffMultiplier * BackoffExponent^k seconds (1.4.1 client.py).
-type RateLimiting struct {
-	Backoff           time.Duration
-	BackoffMultiplier float64
-	BackoffExponent   float64
-	MaxRetries        int
+	Diagnostics    bool          // log every request
 }
 
 // Flags are the values of a command line. Empty means unset. Labels and Env replace what is configured.
@@ -84,6 +76,7 @@ func (c *Config) setAPI(s *settings, flags Flags) error {
 	if c.Backend = backend.text; c.Backend != "server" && c.Backend != "cloud" {
 		return backend.wrong("use server or cloud")
 	}
+	c.BackendIsDefault = backend.from == "backend"
 	api := pick("--api", flags.API, s.setting("cloud.api"))
 	api.text = strings.TrimSpace(api.text)
 	c.API = api.text
@@ -131,19 +124,6 @@ func (c *Config) setLogging(s *settings, flags Flags) (err error) {
 }
 
 func (c *Config) setClient(s *settings, _ Flags) (err error) {
-	if c.RequestTimeout, err = s.seconds("cloud.request_timeout", 1e-3); err != nil {
-		return err
-	}
-	if c.RateLimiting.Backoff, err = s.seconds("cloud.rate_limiting.backoff_s", 0); err != nil {
-		return err
-	}
-	if c.RateLimiting.BackoffMultiplier, err = s.number("cloud.rate_limiting.backoff_multiplier", 0); err != nil {
-		return err
-	}
-	if c.RateLimiting.BackoffExponent, err = s.number("cloud.rate_limiting.backoff_exponent", 0); err != nil {
-		return err
-	}
-	retries, err := s.number("cloud.rate_limiting.max_retries", 0)
-	c.RateLimiting.MaxRetries = int(retries)
+	c.RequestTimeout, err = s.seconds("cloud.request_timeout", 1e-3)
 	return err
 }

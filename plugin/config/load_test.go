@@ -16,16 +16,16 @@ import (
 
 func TestWithoutAnySettingPrefectsDefaultsHold(t *testing.T) {
 	assert.DeepEqual(t, load(t, Flags{}), &Config{
-		API:             "https://api.prefect.io",
-		Backend:         "cloud",
-		Name:            "agent",
-		SendFlowRunLogs: true,
-		LogLevel:        slog.LevelInfo,
-		LogFormat:       "[%(asctime)s] %(levelname)s - %(name)s | %(message)s",
-		LoggingLevel:    "INFO",
-		ServerPort:      4200,
-		RequestTimeout:  15 * time.Second,
-		RateLimiting:    RateLimiting{Backoff: 180 * time.Second, BackoffMultiplier: 10, BackoffExponent: 2, MaxRetries: 6},
+		API:              "https://api.prefect.io",
+		BackendIsDefault: true,
+		Backend:          "cloud",
+		Name:             "agent",
+		SendFlowRunLogs:  true,
+		LogLevel:         slog.LevelInfo,
+		LogFormat:        "[%(asctime)s] %(levelname)s - %(name)s | %(message)s",
+		LoggingLevel:     "INFO",
+		ServerPort:       4200,
+		RequestTimeout:   15 * time.Second,
 	})
 }
 
@@ -52,11 +52,8 @@ func TestEverySettingCanBeAVariable(t *testing.T) {
 		{"PREFECT__CLOUD__AGENT__ENV_VARS={'A': 'b'}", func(c *Config) any { return c.Env[0].Value }, "b"},
 		{"PREFECT__CLOUD__SEND_FLOW_RUN_LOGS=false", func(c *Config) any { return c.SendFlowRunLogs }, false},
 		{"PREFECT__CLOUD__REQUEST_TIMEOUT=2.5", func(c *Config) any { return c.RequestTimeout }, 2500 * time.Millisecond},
+		{"PREFECT__BACKEND=cloud", func(c *Config) any { return c.BackendIsDefault }, false},
 		{"PREFECT__CLOUD__DIAGNOSTICS=true", func(c *Config) any { return c.Diagnostics }, true},
-		{"PREFECT__CLOUD__RATE_LIMITING__BACKOFF_S=0.5", func(c *Config) any { return c.RateLimiting.Backoff }, time.Second / 2},
-		{"PREFECT__CLOUD__RATE_LIMITING__BACKOFF_MULTIPLIER=3", func(c *Config) any { return c.RateLimiting.BackoffMultiplier }, 3.0},
-		{"PREFECT__CLOUD__RATE_LIMITING__BACKOFF_EXPONENT=1.5", func(c *Config) any { return c.RateLimiting.BackoffExponent }, 1.5},
-		{"PREFECT__CLOUD__RATE_LIMITING__MAX_RETRIES=0", func(c *Config) any { return c.RateLimiting.MaxRetries }, 0},
 		{"PREFECT__LOGGING__LEVEL=ERROR", func(c *Config) any { return c.LoggingLevel }, "ERROR"},
 		{"PREFECT__LOGGING__FORMAT=%(message)s", func(c *Config) any { return c.LogFormat }, "%(message)s"},
 		{"PREFECT__CONTEXT__BASE_URL=tcp://h:1", func(c *Config) any { return c.BaseURL }, "tcp://h:1"},
@@ -203,18 +200,17 @@ func TestOnlyMistakesInFlagsAreUsageErrors(t *testing.T) {
 		assert.Check(t, errors.As(err, &usage), "%v", err)
 	}
 	for env, want := range map[string]string{
-		"PREFECT__BACKEND=Server":                       `PREFECT__BACKEND "Server": use server or cloud`,
-		"PREFECT__CLOUD__API=localhost:4200":            `PREFECT__CLOUD__API "localhost:4200": a URL needs a scheme; write it as http://localhost:4200`,
-		"PREFECT__CLOUD__API=":                          `PREFECT__CLOUD__API is empty; give the URL of the Prefect API, as in http://localhost:4200`,
-		"PREFECT__CLOUD__TENANT_ID=abc":                 `PREFECT__CLOUD__TENANT_ID "abc": give a UUID, as in 0f8fad5b-d9cb-469f-a165-70867728950e`,
-		"PREFECT__CLOUD__AGENT__AGENT_ADDRESS=x:y":      `PREFECT__CLOUD__AGENT__AGENT_ADDRESS "x:y": an address needs a port, as in http://127.0.0.1:8080`,
-		"PREFECT__CLOUD__AGENT__LEVEL=loud":             `PREFECT__CLOUD__AGENT__LEVEL "loud": use DEBUG, INFO, WARNING, ERROR or CRITICAL`,
-		"PREFECT__LOGGING__LEVEL=loud":                  `PREFECT__LOGGING__LEVEL "loud": use DEBUG, INFO, WARNING, ERROR or CRITICAL`,
-		"PREFECT__CLOUD__AGENT__ENV_VARS=secret":        `PREFECT__CLOUD__AGENT__ENV_VARS cannot be read; give a dict, as in {"KEY": "value"}`,
-		"PREFECT__SERVER__PORT=http":                    `PREFECT__SERVER__PORT "http": give a port from 1 to 65535`,
-		"PREFECT__CLOUD__REQUEST_TIMEOUT=0":             `PREFECT__CLOUD__REQUEST_TIMEOUT "0": give a number greater than 0`,
-		"PREFECT__CLOUD__RATE_LIMITING__MAX_RETRIES=-1": `PREFECT__CLOUD__RATE_LIMITING__MAX_RETRIES "-1": give a number, 0 or greater`,
-		"PREFECT__CLOUD__API_KEY=se\x01cret":            `PREFECT__CLOUD__API_KEY holds a line break or another character that cannot be sent; copy the key again`,
+		"PREFECT__BACKEND=Server":                  `PREFECT__BACKEND "Server": use server or cloud`,
+		"PREFECT__CLOUD__API=localhost:4200":       `PREFECT__CLOUD__API "localhost:4200": a URL needs a scheme; write it as http://localhost:4200`,
+		"PREFECT__CLOUD__API=":                     `PREFECT__CLOUD__API is empty; give the URL of the Prefect API, as in http://localhost:4200`,
+		"PREFECT__CLOUD__TENANT_ID=abc":            `PREFECT__CLOUD__TENANT_ID "abc": give a UUID, as in 0f8fad5b-d9cb-469f-a165-70867728950e`,
+		"PREFECT__CLOUD__AGENT__AGENT_ADDRESS=x:y": `PREFECT__CLOUD__AGENT__AGENT_ADDRESS "x:y": an address needs a port, as in http://127.0.0.1:8080`,
+		"PREFECT__CLOUD__AGENT__LEVEL=loud":        `PREFECT__CLOUD__AGENT__LEVEL "loud": use DEBUG, INFO, WARNING, ERROR or CRITICAL`,
+		"PREFECT__LOGGING__LEVEL=loud":             `PREFECT__LOGGING__LEVEL "loud": use DEBUG, INFO, WARNING, ERROR or CRITICAL`,
+		"PREFECT__CLOUD__AGENT__ENV_VARS=secret":   `PREFECT__CLOUD__AGENT__ENV_VARS cannot be read; give a dict, as in {"KEY": "value"}`,
+		"PREFECT__SERVER__PORT=http":               `PREFECT__SERVER__PORT "http": give a port from 1 to 65535`,
+		"PREFECT__CLOUD__REQUEST_TIMEOUT=0":        `PREFECT__CLOUD__REQUEST_TIMEOUT "0": give a number greater than 0`,
+		"PREFECT__CLOUD__API_KEY=se\x01cret":       `PREFECT__CLOUD__API_KEY holds a line break or another character that cannot be sent; copy the key again`,
 	} {
 		err := loadError(t, Flags{}, env)
 		assert.Check(t, is.Error(err, want))
