@@ -18,7 +18,7 @@ import (
 
 // api is a server under test, behind real HTTP.
 type api struct {
-	t      *testing.T
+	t      testing.TB
 	server *Server
 	url    string
 	clock  *atomic.Int64 // microseconds; advances by one whenever it is read, so that no two times are the same
@@ -29,12 +29,12 @@ func (a *api) sleep(by time.Duration)     { a.clock.Add(by.Microseconds()) }
 func (a *api) stamp(by time.Duration) any { return formatTime(time.UnixMicro(a.clock.Load()).Add(by)) }
 
 // newAPI starts a server on a database of its own. Its clock starts in 2022.
-func newAPI(t *testing.T) *api {
+func newAPI(t testing.TB) *api {
 	t.Helper()
 	return openAPI(t, t.TempDir())
 }
 
-func openAPI(t *testing.T, dir string) *api {
+func openAPI(t testing.TB, dir string) *api {
 	t.Helper()
 	a := &api{t: t, clock: &atomic.Int64{}}
 	a.clock.Store(time.Date(2022, 1, 31, 9, 8, 7, 0, time.UTC).UnixMicro())
@@ -131,7 +131,7 @@ func (a *api) refused(name string, input map[string]any, headers ...string) stri
 }
 
 // get walks into decoded JSON: names of members and indexes of items.
-func get(t *testing.T, value any, path ...any) any {
+func get(t testing.TB, value any, path ...any) any {
 	t.Helper()
 	for _, step := range path {
 		switch step := step.(type) {
@@ -149,7 +149,7 @@ func get(t *testing.T, value any, path ...any) any {
 }
 
 // pluck collects one member of each object of a list.
-func pluck(t *testing.T, list any, name string) []any {
+func pluck(t testing.TB, list any, name string) []any {
 	t.Helper()
 	values := []any{}
 	items, ok := list.([]any)
@@ -160,7 +160,7 @@ func pluck(t *testing.T, list any, name string) []any {
 	return values
 }
 
-func compress(t *testing.T, document any) string {
+func compress(t testing.TB, document any) string {
 	t.Helper()
 	raw, err := json.Marshal(document)
 	assert.NilError(t, err)

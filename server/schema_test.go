@@ -16,7 +16,7 @@ import (
 	dockerprefect "github.com/docker-prefect/docker-prefect"
 )
 
-func loadSchema(t *testing.T) *ast.Schema {
+func loadSchema(t testing.TB) *ast.Schema {
 	t.Helper()
 	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: dockerprefect.Schema})
 	assert.NilError(t, err)

@@ -12,7 +12,7 @@ import (
 
 // library registers two projects: p with flows a (versions 1 and 2) and b, and q with c. The newest version of a has a
 // run in each of the states Scheduled, Running and Success; the run that waits has logs, the others have not.
-func library(t *testing.T) *api {
+func library(t testing.TB) *api {
 	t.Helper()
 	a := newAPI(t)
 	a.register("p", flowOf("a", "x", "y"), m{"description": "Say 100% *really*"})
