@@ -183,7 +183,7 @@ func record(t *testing.T, c testCase, program string, before ...string) trace {
 	socket := filepath.Join(home, "engine.sock")
 	listener, err := engine.Listen(socket)
 	assert.NilError(t, err)
-	defer func() { _ = listener.Close() }()
+	defer listener.Close()
 	if c.nameTaken != "" {
 		takeName(t, engine, c.nameTaken)
 		rec.events = nil

@@ -143,7 +143,7 @@ func post(t *testing.T, url, body string) (status int, answer string) {
 		t.Error(err)
 		return 0, ""
 	}
-	defer func() { _ = resp.Body.Close() }()
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Error(err)

@@ -80,7 +80,7 @@ func (c *client) try(ctx context.Context, query string, variables, answer any) (
 	if err != nil {
 		return true, fmt.Errorf("reach the Prefect API: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
+	defer resp.Body.Close()
 
 	var envelope struct {
 		Data   json.RawMessage `json:"data"`
