@@ -13,6 +13,7 @@ import (
 
 	"gotest.tools/v3/assert"
 	is "gotest.tools/v3/assert/cmp"
+	"gotest.tools/v3/golden"
 )
 
 // Bad input gets one line that names the value and the way out, the right status, and no stack trace.
@@ -99,5 +100,37 @@ func TestMetadataIsWhatDockerAsksFor(t *testing.T) {
 	assert.Equal(t, status, 0)
 	for _, part := range []string{`"SchemaVersion": "0.1.0"`, `"Vendor"`, `"ShortDescription"`} {
 		assert.Assert(t, is.Contains(out, part))
+	}
+}
+
+// The help texts are reviewed as files: go test -tags e2e ./e2e -run Help -update writes them anew.
+func TestHelpReadsLikeDockers(t *testing.T) {
+	for _, command := range []string{"", "agent", "agent start", "server", "server start", "run"} {
+		name := strings.ReplaceAll(strings.TrimSpace("help "+command), " ", "-") + ".txt"
+		t.Run(name, func(t *testing.T) {
+			env := append(environment(t, dockerConfig(t)), "COLUMNS=80")
+			long, status := run(t, env, "docker", append(append([]string{"prefect"}, strings.Fields(command)...), "--help")...)
+			assert.Equal(t, status, 0)
+			golden.Assert(t, long, name)
+			short, status := run(t, env, "docker", append(append([]string{"prefect"}, strings.Fields(command)...), "-h")...)
+			assert.Equal(t, status, 0)
+			assert.Equal(t, short, long)
+		})
+	}
+}
+
+// A start-up script for the Python agent works when only the command's name is changed.
+func TestStartUpScriptsOfPrefectWork(t *testing.T) {
+	w := newWorld(t)
+	for _, script := range []string{
+		"agent start docker --token t0ken -v --max-polls 0 --no-docker-interface --namespace x --import-path y --base-url unix://var/run/docker.sock",
+		"agent docker start -n mine -l a -l b -e A=b --max-polls 0 --no-pull --no-cloud-logs --show-flow-logs --log-level warning --docker-client-timeout 0",
+		"agent docker start --key k -a " + w.api + " --max-polls=0 --volume /tmp --network bridge -f -b unix:///var/run/docker.sock --agent-address http://:" + freePort(t),
+	} {
+		t.Run(script, func(t *testing.T) {
+			out, status := run(t, append(w.env, "PREFECT__CLOUD__API="+w.api), "docker", append([]string{"prefect"}, strings.Fields(script)...)...)
+			assert.Equal(t, status, 0, out)
+			assert.Assert(t, !strings.Contains(out, "t0ken"), out)
+		})
 	}
 }

@@ -24,6 +24,9 @@ func NewCommand(dockerCLI command.Cli) *cobra.Command {
 		cmd.SetContext(signalContext(cmd.Context(), dockerCLI.Err()))
 		return cliplugin.PersistentPreRunE(cmd, args)
 	}
+	// Docker calls -h deprecated; Prefect's users know it.
+	cmd.PersistentFlags().BoolP("help", "h", false, "Print usage")
+	_ = cmd.PersistentFlags().MarkHidden("help")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath()))
 	})
