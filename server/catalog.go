@@ -40,20 +40,31 @@ type relation struct {
 // relationships in Prefect Server.
 func joins() map[string]map[string]string {
 	return map[string]map[string]string{
-		"tenant":       {"projects[]": "tenant_id", "flows[]": "tenant_id", "flow_groups[]": "tenant_id"},
-		"project":      {"tenant": "tenant_id", "flows[]": "project_id"},
-		"flow_group":   {"tenant": "tenant_id", "flows[]": "flow_group_id"},
-		"flow":         {"project": "project_id", "flow_group": "flow_group_id", "tenant": "tenant_id", "tasks[]": "flow_id", "edges[]": "flow_id", "flow_runs[]": "flow_id"},
-		"task":         {"flow": "flow_id", "task_runs[]": "task_id", "upstream_edges[]": "downstream_task_id", "downstream_edges[]": "upstream_task_id"},
-		"edge":         {"flow": "flow_id", "upstream_task": "upstream_task_id", "downstream_task": "downstream_task_id"},
-		"flow_run":     {"flow": "flow_id", "agent": "agent_id", "tenant": "tenant_id", "task_runs[]": "flow_run_id", "states[]": "flow_run_id", "logs[]": "flow_run_id"},
-		"task_run":     {"task": "task_id", "flow_run": "flow_run_id", "tenant": "tenant_id", "states[]": "task_run_id", "logs[]": "task_run_id"},
-		"agent":        {"agent_config": "agent_config_id", "flow_runs[]": "agent_id"},
-		"agent_config": {"agents[]": "agent_config_id"},
-
+		"tenant":     {"projects[]": "tenant_id", "flows[]": "tenant_id", "flow_groups[]": "tenant_id"},
+		"project":    {"tenant": "tenant_id", "flows[]": "project_id"},
+		"flow_group": {"tenant": "tenant_id", "flows[]": "flow_group_id"},
+		"flow": {
+			"project": "project_id", "flow_group": "flow_group_id", "tenant": "tenant_id",
+			"tasks[]": "flow_id", "edges[]": "flow_id", "flow_runs[]": "flow_id",
+		},
+		"task": {
+			"flow": "flow_id", "task_runs[]": "task_id",
+			"upstream_edges[]": "downstream_task_id", "downstream_edges[]": "upstream_task_id",
+		},
+		"edge": {"flow": "flow_id", "upstream_task": "upstream_task_id", "downstream_task": "downstream_task_id"},
+		"flow_run": {
+			"flow": "flow_id", "agent": "agent_id", "tenant": "tenant_id",
+			"task_runs[]": "flow_run_id", "states[]": "flow_run_id", "logs[]": "flow_run_id",
+		},
+		"task_run": {
+			"task": "task_id", "flow_run": "flow_run_id", "tenant": "tenant_id",
+			"states[]": "task_run_id", "logs[]": "task_run_id",
+		},
 		"flow_run_state":    {"flow_run": "flow_run_id"},
 		"task_run_state":    {"task_run": "task_run_id"},
 		"task_run_artifact": {"task_run": "task_run_id"},
+		"agent":             {"agent_config": "agent_config_id", "flow_runs[]": "agent_id"},
+		"agent_config":      {"agents[]": "agent_config_id"},
 	}
 }
 

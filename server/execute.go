@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 
@@ -27,9 +26,6 @@ type executable struct {
 
 // resolver answers one root field. What it returns is projected on the selection of the field.
 type resolver func(ctx context.Context, c *call) (any, error)
-
-// payload is an object that a resolver returns: field names and their values.
-type payload map[string]any
 
 // call is one root field of one request.
 type call struct {
@@ -106,7 +102,9 @@ func (e *executable) root(ctx context.Context, operation *graphql.OperationConte
 }
 
 // guarded answers one root field; a panic in it becomes its error.
-func (e *executable) guarded(ctx context.Context, operation *graphql.OperationContext, root *ast.Definition, field graphql.CollectedField) (value json.RawMessage, err error) {
+func (e *executable) guarded(
+	ctx context.Context, operation *graphql.OperationContext, root *ast.Definition, field graphql.CollectedField,
+) (value json.RawMessage, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			e.store.log.Error("Request failed unexpectedly", "field", field.Name, "cause", cause, "stack", string(debug.Stack()))
@@ -116,7 +114,9 @@ func (e *executable) guarded(ctx context.Context, operation *graphql.OperationCo
 	return e.field(ctx, operation, root, field)
 }
 
-func (e *executable) field(ctx context.Context, operation *graphql.OperationContext, root *ast.Definition, field graphql.CollectedField) (json.RawMessage, error) {
+func (e *executable) field(
+	ctx context.Context, operation *graphql.OperationContext, root *ast.Definition, field graphql.CollectedField,
+) (json.RawMessage, error) {
 	vars := sentVariables(ctx)
 	resolvers := e.queries
 	if root == e.schema.Mutation {
@@ -209,64 +209,4 @@ func (e *executable) present(ctx context.Context, field graphql.CollectedField, 
 		Locations:  []gqlerror.Location{{Line: field.Position.Line, Column: field.Position.Column}},
 		Extensions: map[string]any{"code": code},
 	}
-}
-
-// lazy is an object like payload whose fields are computed only if they are selected.
-type lazy func(selected graphql.CollectedField) any
-
-// project writes the JSON of a resolver's result: of a payload, or a list of them, what is selected of it.
-func project(operation *graphql.OperationContext, result any, field graphql.CollectedField) (json.RawMessage, error) {
-	switch result := result.(type) {
-	case payload:
-		return projectObject(operation, func(selected graphql.CollectedField) any { return result[selected.Name] }, field)
-	case lazy:
-		return projectObject(operation, result, field)
-	case []payload:
-		return projectList(operation, result, field)
-	case []lazy:
-		return projectList(operation, result, field)
-	case json.RawMessage:
-		if isNull(result) {
-			return json.RawMessage("null"), nil
-		}
-		return result, nil
-	default:
-		raw, err := encodeJSON(result)
-		if err != nil {
-			return nil, fmt.Errorf("write %s: %w", field.Name, err)
-		}
-		return raw, nil
-	}
-}
-
-func projectObject(operation *graphql.OperationContext, value lazy, field graphql.CollectedField) (json.RawMessage, error) {
-	if value == nil {
-		return json.RawMessage("null"), nil
-	}
-	typeName := field.Definition.Type.Name()
-	var o object
-	for _, selected := range graphql.CollectFields(operation, field.Selections, []string{typeName}) {
-		var inner any = typeName // of __typename
-		if selected.Name != "__typename" {
-			inner = value(selected)
-		}
-		raw, err := project(operation, inner, selected)
-		if err != nil {
-			return nil, err
-		}
-		o = append(o, member{selected.Alias, raw})
-	}
-	return o.encode(), nil
-}
-
-func projectList[T any](operation *graphql.OperationContext, list []T, field graphql.CollectedField) (json.RawMessage, error) {
-	items := make([][]byte, len(list))
-	for i, item := range list {
-		raw, err := project(operation, item, field)
-		if err != nil {
-			return nil, err
-		}
-		items[i] = raw
-	}
-	return append(append([]byte{'['}, bytes.Join(items, []byte{','})...), ']'), nil
 }

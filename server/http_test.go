@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/99designs/gqlgen/graphql/executor"
 	"gotest.tools/v3/assert"
 	is "gotest.tools/v3/assert/cmp"
 )
@@ -123,6 +126,47 @@ func TestOtherRequests(t *testing.T) {
 		assert.Check(t, is.Equal(response.StatusCode, test.status), "%s %s", test.method, test.path)
 		assert.Check(t, is.Contains(string(body), test.want), "%s %s", test.method, test.path)
 	}
+}
+
+func TestRequestsOfWebPagesAreAnsweredOnlyToLocalOnes(t *testing.T) {
+	a := newAPI(t)
+	for origin, status := range map[string]int{
+		"http://localhost:8080": 200, "http://127.0.0.1:4200": 200, "http://[::1]:4200": 200, "http://172.17.0.1:4200": 200,
+		"http://example.com": 403, "http://localhost.example.com:4200": 403, "null": 403, "?": 403,
+	} {
+		assert.Check(t, is.Equal(a.post(`{"query": "{ hello }"}`, "Origin", origin).status, status), origin)
+	}
+}
+
+func TestADefectOfAResolverBecomesAnError(t *testing.T) {
+	a := newAPI(t)
+	schema := loadSchema(t)
+	broken := executor.New(&executable{
+		schema: schema, store: a.server.store, mutations: mutationResolvers(),
+		queries: map[string]resolver{"hello": func(context.Context, *call) (any, error) { panic("defect") }},
+	})
+	listener := httptest.NewServer(&endpoint{schema: schema, executor: broken, log: a.server.log})
+	defer listener.Close()
+	a.url = listener.URL
+	got := a.post(`{"query": "{ hello auth: __typename }"}`)
+	assert.Equal(t, got.status, http.StatusOK)
+	assert.DeepEqual(t, got.Data, m{"hello": nil, "auth": "Query"})
+	assert.Equal(t, got.Errors[0].Message, "hello failed because of a defect of the server; its log says more.")
+}
+
+func TestABusyDatabaseMakesTheClientTryAgain(t *testing.T) {
+	a := newAPI(t)
+	b := openAPI(t, a.server.store.dir(t))
+	_, err := b.server.store.writer.conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 0")
+	assert.NilError(t, err)
+	assert.NilError(t, a.server.store.write(t.Context(), func(context.Context, *writeTx) error {
+		got := b.mutate("create_tenant", "id", m{"name": "n", "slug": "n"})
+		assert.Equal(t, got.status, http.StatusOK)
+		assert.Equal(t, got.Errors[0].Extensions["code"], "API_ERROR")
+		b.tenant() // reading goes on
+		return nil
+	}))
+	b.do("create_tenant", "id", m{"name": "n", "slug": "n"})
 }
 
 func TestADefectBecomesAnError(t *testing.T) {

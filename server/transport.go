@@ -7,8 +7,11 @@ import (
 	"errors"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -45,6 +48,10 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.refuse(w, http.StatusOK, codeInternal, "The request failed because of a defect of the server; its log says more.")
 		}
 	}()
+	if origin := r.Header.Get("Origin"); origin != "" && !isLocal(origin) {
+		e.refuse(w, http.StatusForbidden, codeBadInput, "Requests from the web page "+strconv.Quote(origin)+" are not answered.")
+		return
+	}
 	// Only this type makes a browser ask before it sends a request from another site.
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		e.refuse(w, http.StatusUnsupportedMediaType, codeBadInput, "The Content-Type of a request must be application/json.")
@@ -71,6 +78,13 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.execute(w, r.WithContext(withVariables(r.Context(), raw)), sent, values)
+}
+
+// isLocal says whether a web page was loaded from this machine or from an address. Any other page that a browser here
+// shows could have its name point to 127.0.0.1 and start runs through it. Other clients than browsers send no Origin.
+func isLocal(origin string) bool {
+	page, err := url.Parse(origin)
+	return err == nil && (page.Hostname() == "localhost" || net.ParseIP(page.Hostname()) != nil)
 }
 
 // execute answers a request that could be read.
