@@ -46,11 +46,11 @@ func TestASpecDescribesTheWholeContainer(t *testing.T) {
 }
 
 func TestARunThatBringsItsCommandIsSupervised(t *testing.T) {
-	run := graphql.FlowRun{ID: someRunID, RunConfig: json.RawMessage(`{"type": "DockerRun", "image": "demo", "command": ["echo", "hi"]}`)}
+	run := graphql.FlowRun{ID: someRunID, RunConfig: json.RawMessage(`{"type": "DockerRun", "image": "demo", "command": ["true"]}`)}
 	spec, err := buildSpec(someConfig(), Volumes{}, modernEngine, run)
 	assert.NilError(t, err)
 	assert.Check(t, spec.Supervised)
-	assert.Check(t, is.DeepEqual(spec.Command, []string{"echo", "hi"}))
+	assert.Check(t, is.DeepEqual(spec.Command, []string{"true"}))
 	assert.Check(t, spec.HostConfig["AutoRemove"] == nil, "its output must outlive its end")
 	assert.Check(t, !spec.Pull)
 	assert.Check(t, is.Equal(spec.Name, someRunID))

@@ -200,7 +200,7 @@ func TestSizesFollowTheBytesRule(t *testing.T) {
 		assert.NilError(t, err, text)
 		assert.Check(t, is.Equal(got, want), text)
 	}
-	for _, text := range []string{`"1t"`, `"1kib"`, `"b"`, `"g"`, `"x"`, `"0x1k"`, `"nang"`, `"infg"`, `"1e30"`, `"99999999999g"`, `1.5`, `1e300`, `true`, `[]`} {
+	for _, text := range []string{`"1t"`, `"1kib"`, `"b"`, `"g"`, `"x"`, `"0x1k"`, `"nang"`, `"infg"`, `"1e30"`, `"99999999999g"`, `"9000000000g"`, `1.5`, `1e300`, `true`, `[]`} {
 		_, err := toBytes(mustDecode(t, text))
 		assert.Check(t, err != nil, text)
 	}
@@ -250,6 +250,7 @@ func TestAWrongHostConfigNamesKeyAndWayOut(t *testing.T) {
 		`{"extra_hosts": "a:1"}`:                           `extra_hosts: expected a list of text, found text`,
 		`{"extra_hosts": {"a": 1}}`:                        `extra_hosts: a: expected text, found a number`,
 		`{"links": ["ab"]}`:                                `links: expected [name, alias], found text`,
+		`{"links": [["a", "b", "c"]]}`:                     `links: expected [name, alias], found a list`,
 		`{"links": [[1, "a"]]}`:                            `links: expected text, found a number`,
 		`{"links": {"a": 1}}`:                              `links: a: expected text, found a number`,
 		`{"links": "a"}`:                                   `links: expected an object or a list of [name, alias], found text`,
@@ -273,6 +274,8 @@ func TestAWrongHostConfigNamesKeyAndWayOut(t *testing.T) {
 		`{"binds": {"/a": 1}}`:                             `binds: /a: expected text, found a number`,
 		`{"binds": {"/a": {}}}`:                            `binds: /a: no "bind", which is the path in the container`,
 		`{"binds": {"/a": {"bind": "/b", "ro": true, "mode": "rw"}}}`: `binds: /a: has both "ro" and "mode"`,
+		`{"binds": {"/a": {"bind": "/b", "propagation": 1}}}`:         `binds: /a: propagation: expected text, found a number`,
+		`{"port_bindings": {"80": {"HostPort": 1, "HostIp": 1}}}`:     `port_bindings: 80: HostIp: expected text, found a number`,
 		`{"binds": {"/a": {"bind": "/b", "mode": 1}}}`:                `binds: /a: mode: expected text, found a number`,
 		`{"port_bindings": [80]}`:                                     `port_bindings: expected an object such as {"8080": 8080}, found a list`,
 		`{"port_bindings": {"80": {"HostIp": "::1"}}}`:                `port_bindings: 80: no "HostPort"`,
@@ -375,7 +378,7 @@ func TestBindsOfTheRunConfigAreAddedToTheAgents(t *testing.T) {
 		{`{"binds": {"/c": {"bind": "/y"}}}`, []any{"/a:/x:rw", "/c:/y:rw"}, []string{"/x"}},
 		{`{"binds": ["/a:/other"]}`, []any{"/a:/x:rw", "/b:/y:ro", "/a:/other"}, []string{"/x", "/y"}},
 		{`{"tmpfs": ["/x:size=1m"]}`, []any{"/b:/y:ro"}, []string{"/y"}},
-		{`{"mounts": [{"target": "/y", "Type": "tmpfs"}]}`, []any{"/a:/x:rw"}, []string{"/x"}},
+		{`{"mounts": [{"target": "/y", "Type": "bind", "Source": "/x"}]}`, []any{"/a:/x:rw"}, []string{"/x"}},
 	} {
 		hostConfig, mountPoints := built(t, c.given, []string{"/a:/x", "/b:/y:ro"}, false)
 		assert.Check(t, is.DeepEqual(hostConfig["Binds"], any(c.binds)), c.given)

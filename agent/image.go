@@ -107,7 +107,6 @@ func storageImage(raw json.RawMessage, mayMiss bool) (string, error) {
 		return "", err
 	}
 	if name == "" || tag == "" {
-		//lint:ignore ST1005 Python's text, which people search for
 		return "", errors.New("Docker storage is missing required fields image_name and image_tag")
 	}
 	return joinPure(registry, name) + ":" + tag, nil

@@ -67,6 +67,7 @@ func TestABrokenImageSourceIsNamed(t *testing.T) {
 		"storage type is a number": {storage: `{"type": 5}`, says: `type: expected text, found a number`},
 		"registry is a list":       {storage: `{"type": "Docker", "registry_url": []}`, says: `registry_url: expected text, found a list`},
 		"tag is a number":          {storage: `{"type": "Docker", "image_name": "n", "image_tag": 1}`, says: `image_tag: expected text, found a number`},
+		"name is a number":         {storage: `{"type": "Docker", "image_name": 1}`, says: `image_name: expected text, found a number`},
 		"no tag":                   {storage: `{"type": "Docker", "image_name": "n", "image_tag": null}`, says: "Docker storage is missing required fields image_name and image_tag"},
 		"no name":                  {storage: `{"type": "Docker", "image_tag": "1"}`, says: "Docker storage is missing required fields image_name and image_tag"},
 		"empty image":              {storage: localStorage, runConfig: `{"type": "DockerRun", "image": ""}`, says: `run_config: "image" is empty`},
