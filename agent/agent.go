@@ -144,6 +144,20 @@ func (a *Agent) deployFlow(ctx context.Context, run graphql.FlowRun) (Launched, 
 	return launched, "Container ID: " + launched.ID, nil
 }
 
+// PopulateEnvVars returns the environment of a run's container as "KEY=VALUE", or a bare "KEY" that unsets
+// a variable of the image. The API key is in it. A run config or storage that cannot be read is an error.
+func (a *Agent) PopulateEnvVars(run graphql.FlowRun) ([]string, error) {
+	rc, err := parseRunConfig(run)
+	if err != nil {
+		return nil, err
+	}
+	image, err := resolveImage(run, rc)
+	if err != nil {
+		return nil, err
+	}
+	return populateEnvVars(a.cfg, run, rc, image), nil
+}
+
 // StreamContainerLogs copies a container's output to the agent's until either ends.
 func (a *Agent) StreamContainerLogs(ctx context.Context, containerID string) {
 	if err := streamContainerLogs(ctx, a.launcher, containerID, a.out); err != nil && ctx.Err() == nil {

@@ -188,15 +188,20 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 
 // runWithServer serves the API until the agent has drained.
 func runWithServer(ctx context.Context, engine *agent.Docker, log *slog.Logger, runAgent func(context.Context) error) error {
+	b, err := openBackend(ctx, "", localAddresses(ctx, engine, log), log)
+	if err != nil {
+		return err
+	}
 	agentCtx, stopAgent := context.WithCancel(ctx)
 	defer stopAgent()
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServer()
 	served := make(chan error, 1)
 	go func() {
-		served <- serve(serverCtx, "", localAddresses(ctx, engine, log), log)
+		served <- b.serve(serverCtx)
 		stopAgent() // a server that cannot serve leaves the agent nothing to do
 	}()
-	err := runAgent(agentCtx)
+	err = runAgent(agentCtx)
 	stopServer()
 	return errors.Join(<-served, err)
 }

@@ -66,26 +66,42 @@ func runServerStart(ctx context.Context, dockerCLI command.Cli, opts serverOptio
 
 // serve opens the database and answers on the addresses until ctx ends.
 func serve(ctx context.Context, data string, addresses []string, log *slog.Logger) error {
+	b, err := openBackend(ctx, data, addresses, log)
+	if err != nil {
+		return err
+	}
+	return b.serve(ctx)
+}
+
+// backend is a server that has its database and its addresses, so that connections to it succeed.
+type backend struct {
+	server    *server.Server
+	listeners []net.Listener
+}
+
+func openBackend(ctx context.Context, data string, addresses []string, log *slog.Logger) (*backend, error) {
 	if data == "" {
 		dir, err := defaultDataDir()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		data = dir
 	}
 	listeners, err := listenAll(ctx, addresses)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	srv, err := server.Open(ctx, server.Options{DataDir: data, Logger: log})
 	if err != nil {
-		return errors.Join(err, closeAll(listeners))
+		return nil, errors.Join(err, closeAll(listeners))
 	}
 	for _, l := range listeners {
 		log.Info("Serving the Prefect API at http://"+l.Addr().String(), "data", data)
 	}
-	return srv.Serve(ctx, listeners...)
+	return &backend{server: srv, listeners: listeners}, nil
 }
+
+func (b *backend) serve(ctx context.Context) error { return b.server.Serve(ctx, b.listeners...) }
 
 // defaultDataDir is where desktop systems expect it, such as ~/.config/docker-prefect.
 func defaultDataDir() (string, error) {
