@@ -115,10 +115,3 @@ func jsonContains(value, part string) string { return "jsonb_contains(" + value 
 
 // jsonHasKey holds for a JSON object with a bound key, or an array with that string.
 func jsonHasKey(value, key string) string { return "jsonb_has_key(" + value + ", " + key + ")" }
-
-// materialised is a subquery whose rows are chosen and ordered before anything around it is evaluated: what is
-// selected from it is computed only for rows within its limit. The outer query has to end in outerEnd.
-func materialised(query string) (subquery, outerEnd string) {
-	// SQLite would otherwise merge the two and compute the selection before sorting; it never does if both have a LIMIT.
-	return "(" + query + ")", " LIMIT -1"
-}

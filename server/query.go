@@ -51,8 +51,9 @@ type rows struct {
 }
 
 // rows translates the arguments of a list of rows of t. join, if not empty, is a condition that ties the row alias to
-// something around the list. If fenced, the rows are chosen before anything is computed from them.
-func (q *query) rows(t *table, field *ast.Field, join func(alias string) string, fenced bool, depth int) (rows, error) {
+// something around the list. If inner, they are chosen in a subquery, so that what is costly to compute from a row is
+// computed only for rows within the limit, after sorting, and figures are about those rows.
+func (q *query) rows(t *table, field *ast.Field, join func(alias string) string, inner bool, depth int) (rows, error) {
 	alias := q.alias()
 	argument := func(name string) json.RawMessage { return q.variables.argument(field, name) }
 
@@ -97,9 +98,8 @@ func (q *query) rows(t *table, field *ast.Field, join func(alias string) string,
 	if len(orders) > 0 {
 		end = " ORDER BY " + strings.Join(orders, ", ") + limit
 	}
-	if fenced && end != "" {
-		subquery, outerEnd := materialised("SELECT * FROM " + from + where + end)
-		return rows{alias: alias, from: subquery + " AS " + alias, end: outerEnd}, nil
+	if inner && end != "" {
+		return rows{alias: alias, from: "(SELECT * FROM " + from + where + end + ") AS " + alias}, nil
 	}
 	return rows{alias: alias, from: from, where: where, end: end}, nil
 }

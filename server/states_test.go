@@ -50,11 +50,12 @@ func TestWhichStatesEndARun(t *testing.T) {
 	flow := a.register("p", flowOf("f", "a"))
 	for kind, ends := range map[string]bool{
 		"Success": true, "Failed": true, "Cached": true, "TimedOut": true, "Looped": true, "Cancelled": true,
-		"Mapped": false, "Skipped": false, "TriggerFailed": false, "ValidationFailed": false, "Finished": false, "Running": false,
+		"Mapped": false, "Skipped": false, "TriggerFailed": false, "ValidationFailed": false, "Finished": false, "Running": false, "Cancelling": false,
 	} {
 		run := a.run(flow)
 		a.setFlowRun(run, kind)
 		assert.Check(t, (a.flowRun(run, "end_time")["end_time"] != nil) == ends, kind)
+		assert.Check(t, (a.flowRun(run, "start_time")["start_time"] != nil) == (kind == "Running"), kind)
 	}
 }
 
@@ -167,8 +168,10 @@ func TestCancelling(t *testing.T) {
 	a.setTaskRun(tasks["done"], "Running")
 	a.setTaskRun(tasks["done"], "Success")
 	a.setTaskRun(tasks["going"], "Running")
-	assert.DeepEqual(t, a.do("cancel_flow_run", "state", m{"flow_run_id": running}), m{"state": "Cancelling"})
-	assert.DeepEqual(t, states(running), []any{"Cancelling", "Success", "Running", "Pending"})
+	for range 2 {
+		assert.DeepEqual(t, a.do("cancel_flow_run", "state", m{"flow_run_id": running}), m{"state": "Cancelling"})
+		assert.DeepEqual(t, states(running), []any{"Cancelling", "Success", "Running", "Pending"})
+	}
 	assert.Assert(t, is.Contains(a.refused("set_task_run_states", m{"states": []any{m{"task_run_id": tasks["waiting"], "state": stateOf("Running")}}}), "is not in a running state"))
 	a.setFlowRun(running, "Cancelled") // as the engine does when it notices
 	assert.DeepEqual(t, states(running), []any{"Cancelled", "Success", "Cancelled", "Cancelled"})
