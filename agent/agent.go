@@ -40,10 +40,14 @@ type Agent struct {
 // pulls hold a slot each, so it is far above what an engine starts in parallel.
 const maxLaunches = 32
 
-// New checks what can be checked without a connection: a malformed volume specification is an error.
+// New checks what can be checked without a connection: a malformed volume specification is an error, and
+// so are networks that exclude each other.
 func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer) (*Agent, error) {
 	volumes, err := ParseVolumes(cfg.Volumes, cfg.Windows)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkNetworks(cfg.Networks); err != nil {
 		return nil, err
 	}
 	a := &Agent{

@@ -199,12 +199,6 @@ func (f *fakeLauncher) Remove(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fakeLauncher) launched() []Spec {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.specs)
-}
-
 // scheduledRun is a run that starts at the given time; zero: at once.
 func scheduledRun(id string, start time.Time) graphql.FlowRun {
 	doc := `{"type": "Scheduled"}`

@@ -89,7 +89,7 @@ func TestTheAgentAddressIsServedUntilClosed(t *testing.T) {
 	assert.ErrorContains(t, err, "address already in use")
 
 	server.close()
-	_, err = http.Get(address + "/api/health") //nolint:bodyclose // there is none
+	_, err = http.Get(address + "/api/health")
 	assert.ErrorContains(t, err, "refused")
 	again, err := a.listen()
 	assert.NilError(t, err, "the port is free again")

@@ -41,6 +41,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{args: "agent start --label=", status: 125, want: "label"},
 		{args: "agent start --volume /a:/b:ro:z", status: 125, want: "/a:/b:ro:z"},
 		{args: "agent start --volume name:/b:ro", status: 125, want: "name:/b:ro"},
+		{args: "agent start --network host --network other", status: 125, want: `"host" cannot be combined with "other"`},
 		{args: "agent start --tenant-id nobody", status: 125, want: `nobody`},
 		{args: "agent start --agent-address localhost", status: 125, want: "localhost"},
 		{args: "agent start --api localhost", status: 125, want: "localhost"},

@@ -153,8 +153,10 @@ func (c *Client) cloudTenant(ctx context.Context) (string, error) {
 	}
 	switch {
 	case resp.AuthInfo == nil || resp.AuthInfo.TenantId == nil:
-		return "", &Error{Operation: "authInfo", Kind: ErrUnauthorized,
-			Message: "the API knows no tenant for this key; an API key is needed, not an API token of Prefect before 0.15"}
+		return "", &Error{
+			Operation: "authInfo", Kind: ErrUnauthorized,
+			Message: "the API knows no tenant for this key; an API key is needed, not an API token of Prefect before 0.15",
+		}
 	case *resp.AuthInfo.TenantId == "":
 		return "", errors.New("the API answered with an empty tenant; pass --tenant-id")
 	}

@@ -302,7 +302,7 @@ func TestOperationsFitTheSchema(t *testing.T) {
 	assert.NilError(t, err)
 	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: string(schemaText)})
 	assert.NilError(t, err)
-	doc, errs := gqlparser.LoadQuery(schema, string(operations))
+	doc, errs := gqlparser.LoadQueryWithRules(schema, string(operations), nil)
 	assert.Equal(t, len(errs), 0, errs)
 	assert.Assert(t, len(doc.Operations) > 10)
 }
