@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 )
@@ -111,9 +112,17 @@ func (l *EngineLauncher) pull(ctx context.Context, image string) error {
 	return err
 }
 
+// progressInterval is how often a pull says how far it is; each message of the engine is a debug line.
+const progressInterval = 5 * time.Second
+
 func (l *EngineLauncher) progress(image string) func(PullProgress) {
+	said := time.Now()
 	return func(p PullProgress) {
-		l.log.Debug(p.Status, "image", image, "layer", p.Layer, "progress", p.Detail)
+		level := slog.LevelDebug
+		if now := time.Now(); p.Detail != "" && now.Sub(said) >= progressInterval {
+			level, said = slog.LevelInfo, now
+		}
+		l.log.Log(context.Background(), level, p.Status, "image", image, "layer", p.Layer, "progress", p.Detail)
 	}
 }
 

@@ -18,12 +18,13 @@ type fakeEngine struct {
 	mu    sync.Mutex
 	calls []string
 
-	pull    func(image string) error
-	create  func(Spec) (string, error)
-	connect func() error
-	start   func() error
-	remove  func() error
-	exits   chan int
+	progress []PullProgress // one a second
+	pull     func(image string) error
+	create   func(Spec) (string, error)
+	connect  func() error
+	start    func() error
+	remove   func() error
+	exits    chan int
 }
 
 func (f *fakeEngine) record(call string) {
@@ -35,8 +36,12 @@ func (f *fakeEngine) record(call string) {
 func (f *fakeEngine) Ping(context.Context) error               { return nil }
 func (f *fakeEngine) Info(context.Context) (EngineInfo, error) { return EngineInfo{}, nil }
 
-func (f *fakeEngine) Pull(_ context.Context, image string, _ func(PullProgress)) error {
+func (f *fakeEngine) Pull(_ context.Context, image string, progress func(PullProgress)) error {
 	f.record("pull " + image)
+	for _, p := range f.progress {
+		time.Sleep(time.Second)
+		progress(p)
+	}
 	if f.pull != nil {
 		return f.pull(image)
 	}
@@ -219,5 +224,19 @@ func TestStartsAreBoundedAndPullsAreNot(t *testing.T) {
 		wg.Wait()
 		assert.Equal(t, most, 2)
 		assert.Equal(t, time.Since(begin), time.Minute+2*time.Second)
+	})
+}
+
+func TestASlowPullSaysHowFarItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := &fakeEngine{}
+		for range 12 {
+			engine.progress = append(engine.progress, PullProgress{Layer: "abc", Status: "Downloading", Detail: "1MB/9MB"})
+		}
+		log := &testLog{}
+		launcher := NewEngineLauncher(engine, 1, slog.New(slog.NewTextHandler(log, nil)))
+		_, err := launcher.Launch(t.Context(), Spec{Image: "org/flow", Pull: true})
+		assert.NilError(t, err)
+		assert.Equal(t, log.count(`msg=Downloading image=org/flow layer=abc progress=1MB/9MB`), 2)
 	})
 }

@@ -96,6 +96,14 @@ func TestAnExpiredKeyEndsTheAgentWithItsOwnStatus(t *testing.T) {
 	assert.Assert(t, !strings.Contains(agent.Output(), "k3y"))
 }
 
+func TestAWrongTenantIsNamed(t *testing.T) {
+	w := newWorld(t)
+	const nobody = "0f8fad5b-d9cb-469f-a165-70867728950e"
+	out, status := run(t, w.env, "docker", "prefect", "agent", "start", "--api", w.api, "--tenant-id", nobody)
+	assert.Equal(t, status, 1, out)
+	assert.Assert(t, is.Contains(out, "does tenant "+nobody+" exist there?"))
+}
+
 func TestMetadataIsWhatDockerAsksFor(t *testing.T) {
 	out, status := run(t, environment(t, t.TempDir()), binary(t), "docker-cli-plugin-metadata")
 	assert.Equal(t, status, 0)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,14 @@ func (c *Client) RegisterAgent(ctx context.Context, name string, labels []string
 	kind, tenant := agentType, c.TenantID()
 	input := RegisterAgentInput{Type: kind, Name: &name, Labels: notNil(labels), TenantId: optional(tenant), AgentConfigId: optional(configID)}
 	resp, err := registerAgent(ctx, c.t, input)
+	var apiErr *Error
+	if errors.As(err, &apiErr) && strings.Contains(apiErr.Message, "Foreign key violation") {
+		// Server says no more when the tenant or the agent config does not exist.
+		apiErr.Message = fmt.Sprintf("%s; does tenant %s exist there? Without --tenant-id the API's own is used", apiErr.Message, tenant)
+		if configID != "" {
+			apiErr.Message += fmt.Sprintf(". And agent config %s?", configID)
+		}
+	}
 	if err != nil {
 		return "", err
 	}

@@ -208,7 +208,7 @@ func TestManyValues(t *testing.T) {
 	start := time.Now()
 	got := a.read("query($ids: [uuid!]) { tenant(where: {id: {_in: $ids}}) { slug } }", m{"ids": ids})
 	assert.DeepEqual(t, pluck(t, got["tenant"], "slug"), []any{"default"})
-	assert.Check(t, time.Since(start) < 5*time.Second)
+	assert.Check(t, time.Since(start) < 30*time.Second)
 
 	var conditions []any
 	for i := range 3000 {
