@@ -37,8 +37,11 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 		return Spec{}, err
 	}
 	command, supervised := rc.command, len(rc.command) > 0
+	removeAfter := false
 	if supervised {
-		delete(hostConfig, "AutoRemove") // the agent reads the output to its end, then removes the container
+		// The engine must not: the agent reads the output to its end first.
+		removeAfter = hostConfig["AutoRemove"] == true
+		delete(hostConfig, "AutoRemove")
 	} else {
 		command = flowRunCommand(run.Flow.CoreVersion)
 	}
@@ -59,6 +62,7 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 		Networks:     networks,
 		Pull:         needsPull(cfg.NoPull, image),
 		Supervised:   supervised,
+		RemoveAfter:  removeAfter,
 	}, nil
 }
 

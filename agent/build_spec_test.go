@@ -104,3 +104,14 @@ func TestWhatIsWrongFailsTheRunWithItsReason(t *testing.T) {
 		assert.Check(t, is.ErrorContains(err, says))
 	}
 }
+
+func TestACommandRunsContainerStaysWhenTheRunConfigSaysSo(t *testing.T) {
+	run := graphql.FlowRun{ID: "r", Flow: graphql.Flow{ID: "f", Name: "flow"}}
+	for hostConfig, removed := range map[string]bool{`null`: true, `{"auto_remove": true}`: true, `{"auto_remove": false}`: false} {
+		run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["true"], "host_config": ` + hostConfig + `}`)
+		spec, err := buildSpec(Config{}, Volumes{}, EngineInfo{}, run)
+		assert.NilError(t, err)
+		assert.Equal(t, spec.RemoveAfter, removed, hostConfig)
+		assert.Check(t, spec.HostConfig["AutoRemove"] == nil)
+	}
+}

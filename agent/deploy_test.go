@@ -193,7 +193,7 @@ func TestACommandRunIsReportedByTheAgent(t *testing.T) {
 					assert.Check(t, s.HostConfig["AutoRemove"] == nil, "the output must outlive the container's end")
 					exit := make(chan Exit, 1)
 					exit <- tc.exit
-					return Launched{ID: "c", Exit: exit}, nil
+					return Launched{ID: "c", Exit: exit, RemoveAfter: s.RemoveAfter}, nil
 				}
 				a, _ := newTestAgent(t, Config{MaxPolls: 2}, api, launcher)
 				assert.NilError(t, a.Run(t.Context()))

@@ -31,8 +31,9 @@ type Launcher interface {
 
 // Launched is a started container.
 type Launched struct {
-	ID   string      // full container id
-	Exit <-chan Exit // receives once, for a supervised spec; nil otherwise
+	ID          string      // full container id
+	Exit        <-chan Exit // receives once, for a supervised spec; nil otherwise
+	RemoveAfter bool        // the container is to be removed after its exit
 }
 
 // Exit tells how a container ended.
@@ -151,7 +152,7 @@ func (l *EngineLauncher) start(ctx context.Context, id, name string, spec Spec) 
 	}
 	launched := Launched{ID: id}
 	if spec.Supervised {
-		launched.Exit = l.wait(ctx, id)
+		launched.Exit, launched.RemoveAfter = l.wait(ctx, id), spec.RemoveAfter
 	}
 	l.log.Debug(fmt.Sprintf("Starting Docker container with ID %s and name '%s'", id, name))
 	if err := l.engine.Start(ctx, id); err != nil {

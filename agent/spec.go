@@ -17,6 +17,7 @@ type Spec struct {
 	Networks     []string          // the first is attached at creation, the others before the start
 	Pull         bool              // fetch the image before creation
 	Supervised   bool              // the run brings its own command: nothing in the container speaks Prefect, so the agent reports its states
+	RemoveAfter  bool              // of a supervised container: the agent removes it when it has ended and was reported
 }
 
 // LogValue keeps environment values out of logs.

@@ -30,8 +30,10 @@ func (a *Agent) supervise(ctx context.Context, run graphql.FlowRun, launched Lau
 		a.log.Warn("The log of flow run "+run.ID+" could not be written", "reason", err)
 	}
 	a.setStates(work, run, state)
-	if err := a.launcher.Remove(work, launched.ID); err != nil {
-		a.log.Warn("The container of flow run "+run.ID+" is left behind", "reason", err)
+	if launched.RemoveAfter {
+		if err := a.launcher.Remove(work, launched.ID); err != nil {
+			a.log.Warn("The container of flow run "+run.ID+" is left behind", "reason", err)
+		}
 	}
 	a.log.Info("Flow run "+run.ID+" ended", "state", state.Type, "container", short(launched.ID))
 }
