@@ -20,6 +20,7 @@ func (a *Agent) supervise(ctx context.Context, run graphql.FlowRun, launched Lau
 	output.close()
 	exit, ended := waitExit(ctx, launched.Exit)
 	if !ended {
+		a.log.Warn("Flow run "+run.ID+" goes on without this agent, which was to report its end; it stays Running", "container", short(launched.ID))
 		return
 	}
 	if copyErr != nil {

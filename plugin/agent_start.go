@@ -37,14 +37,20 @@ type agentOptions struct {
 }
 
 func newAgentCommand(dockerCLI command.Cli) *cobra.Command {
+	start := func() *cobra.Command {
+		return newAgentStartCommand(func(ctx context.Context, o agentOptions) error {
+			return runAgentStart(ctx, dockerCLI, o)
+		})
+	}
 	// The agent kind was a word of the command line: "agent docker start" since 0.13.14, "agent start
 	// docker" before. Both still work.
-	docker := newGroup("docker", "Prefect's name for this agent", newAgentStartCommand(dockerCLI))
+	docker := newGroup("docker", "Prefect's name for this agent", start())
 	docker.Hidden = true
-	return newGroup("agent", "Run an agent that starts flow runs as containers", newAgentStartCommand(dockerCLI), docker)
+	return newGroup("agent", "Run an agent that starts flow runs as containers", start(), docker)
 }
 
-func newAgentStartCommand(dockerCLI command.Cli) *cobra.Command {
+// newAgentStartCommand calls run with what the command line says.
+func newAgentStartCommand(run func(context.Context, agentOptions) error) *cobra.Command {
 	var o agentOptions
 	cmd := &cobra.Command{
 		Use:   "start [OPTIONS]",
@@ -63,7 +69,7 @@ under way; containers go on. The second leaves at once.`,
   docker prefect agent start --api http://prefect.internal:4200 --volume data:/data`,
 		Args: agentKind,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return exitError(runAgentStart(cmd.Context(), dockerCLI, o))
+			return exitError(run(cmd.Context(), o))
 		},
 	}
 	o.install(cmd.Flags())
