@@ -846,7 +846,7 @@ func (v *createProjectResponse) GetCreateProject() *createProjectCreateProjectPr
 //
 // One execution of a flow, planned, running or finished.
 type dueFlowRunsFlowRun struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// Number of state changes so far.
 	Version int `json:"version"`
@@ -893,7 +893,7 @@ func (v *dueFlowRunsFlowRun) GetTaskRuns() []dueFlowRunsFlowRunTaskRunsTaskRun {
 //
 // One registered version of a flow.
 type dueFlowRunsFlowRunFlow struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// Name of the flow.
 	Name string `json:"name"`
@@ -925,7 +925,7 @@ func (v *dueFlowRunsFlowRunFlow) GetCoreVersion() *string { return v.CoreVersion
 //
 // One execution of a task within a flow run; mapped tasks have one for each item.
 type dueFlowRunsFlowRunTaskRunsTaskRun struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// Number of state changes so far.
 	Version int `json:"version"`
@@ -958,7 +958,7 @@ func (v *dueFlowRunsResponse) GetFlowRun() []dueFlowRunsFlowRun { return v.FlowR
 //
 // One execution of a flow, planned, running or finished.
 type flowRunByIDFlowRun struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// Two random words unless named.
 	Name *string `json:"name"`
@@ -1004,7 +1004,7 @@ func (v *flowRunByIDResponse) GetFlowRun() []flowRunByIDFlowRun { return v.FlowR
 //
 // One execution of a flow, planned, running or finished.
 type flowRunHistoryFlowRun struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// Two random words unless named.
 	Name *string `json:"name"`
@@ -1038,7 +1038,7 @@ func (v *flowRunHistoryFlowRun) GetLogs() []flowRunHistoryFlowRunLogsLog { retur
 //
 // One line that a run, or the agent on its behalf, logged.
 type flowRunHistoryFlowRunLogsLog struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// When it was logged.
 	Timestamp time.Time `json:"-"`
@@ -1262,7 +1262,7 @@ func (v *helloResponse) GetHello() *string { return v.Hello }
 //
 // A project groups flows of one tenant under a name.
 type projectByNameProject struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 }
 
@@ -1331,7 +1331,7 @@ func (v *serverTenantsResponse) GetTenant() []serverTenantsTenant { return v.Ten
 //
 // A tenant owns projects, flows, runs and agents. A new database holds one, called `default`.
 type serverTenantsTenant struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 }
 
@@ -1440,7 +1440,7 @@ func (v *unmappedTaskRunsResponse) GetTaskRun() []unmappedTaskRunsTaskRun { retu
 //
 // One execution of a task within a flow run; mapped tasks have one for each item.
 type unmappedTaskRunsTaskRun struct {
-	// Random version 4 UUID.
+	// Made by the server.
 	Id string `json:"id"`
 	// Number of state changes so far.
 	Version int `json:"version"`
