@@ -12,11 +12,11 @@ import (
 
 // dueRun is a flow run on its way from the queue to its container.
 type dueRun struct {
-	run      graphql.FlowRun
-	state    graphql.State
-	stateErr error     // why run.SerializedState cannot be read
-	start    time.Time // zero: now
-	claimed  func()    // called once the run is ours; nil if nobody waits for that
+	run       graphql.FlowRun
+	state     graphql.State
+	stateErr  error      // why run.SerializedState cannot be read
+	start     time.Time  // zero: now
+	unclaimed *unclaimed // of its second
 }
 
 func newDueRun(run graphql.FlowRun) *dueRun {
@@ -74,15 +74,17 @@ func (a *Agent) waitForStart(ctx context.Context, d *dueRun) bool {
 }
 
 func (a *Agent) claimAndLaunch(ctx context.Context, d *dueRun) (Launched, string, error) {
-	if d.stateErr != nil {
-		return Launched{}, "", fmt.Errorf("serialized_state of the flow run: %w", d.stateErr)
-	}
-	a.log.Info("Deploying flow run " + d.run.ID + " to execution environment...")
-	if err := a.claim(ctx, d); err != nil {
+	if err := a.claimDue(ctx, d); err != nil {
 		return Launched{}, "", err
 	}
-	if d.claimed != nil {
-		d.claimed()
-	}
 	return a.deployFlow(ctx, d.run)
+}
+
+func (a *Agent) claimDue(ctx context.Context, d *dueRun) (err error) {
+	defer func() { d.unclaimed.end(err == nil) }()
+	if d.stateErr != nil {
+		return fmt.Errorf("serialized_state of the flow run: %w", d.stateErr)
+	}
+	a.log.Info("Deploying flow run " + d.run.ID + " to execution environment...")
+	return a.claim(ctx, d)
 }

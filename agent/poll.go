@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/docker-prefect/docker-prefect/graphql"
@@ -107,32 +106,22 @@ func (a *Agent) handOut(ctx context.Context, runs []graphql.FlowRun) int {
 	}
 	slices.SortStableFunc(due, func(x, y *dueRun) int { return x.start.Compare(y.start) })
 
-	// Once all that is due now has been claimed, the queue has room for others: no need to wait.
-	var unclaimed atomic.Int64
-	claimed := func() {
-		if unclaimed.Add(-1) == 0 {
-			a.Poke()
+	fresh := slices.DeleteFunc(due, func(d *dueRun) bool { return !a.inFlight.add(d.run.ID) })
+	now, seconds := time.Now(), map[time.Time]*unclaimed{}
+	for _, d := range fresh {
+		at := second(d.start, now)
+		if seconds[at] == nil {
+			seconds[at] = &unclaimed{poke: a.Poke}
 		}
+		d.unclaimed = seconds[at]
+		d.unclaimed.begin()
 	}
-	unclaimed.Add(1)
-	count := 0
-	for _, d := range due {
-		if !a.inFlight.add(d.run.ID) {
-			continue
-		}
-		count++
-		if !d.start.After(time.Now()) {
-			unclaimed.Add(1)
-			d.claimed = claimed
-		}
+	for _, d := range fresh {
 		a.log.Debug("Submitting flow run " + d.run.ID + " for deployment...")
 		a.launches.Go(func() {
 			defer a.inFlight.remove(d.run.ID)
 			a.deploy(ctx, d)
 		})
 	}
-	if count > 0 {
-		claimed()
-	}
-	return count
+	return len(fresh)
 }

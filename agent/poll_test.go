@@ -54,6 +54,30 @@ func TestAHitIsFollowedByAPollAtOnce(t *testing.T) {
 	})
 }
 
+func TestRunsOfOneSecondAllStartThenThoughTheQueueNamesFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var runs []graphql.FlowRun
+		for i := range 60 { // the fake names 25
+			runs = append(runs, scheduledRun(fmt.Sprint("r", i), begin.Add(9*time.Second)))
+		}
+		var mu sync.Mutex
+		var late []time.Duration
+		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if at := time.Since(begin); at != 9*time.Second {
+				late = append(late, at)
+			}
+			return Launched{ID: "c"}, nil
+		}}
+		a, _ := newTestAgent(t, Config{MaxPolls: 9}, newFakeAPI(runs...), launcher)
+		assert.NilError(t, a.Run(t.Context()))
+		assert.Equal(t, len(launcher.specs), 60)
+		assert.Assert(t, late == nil, late)
+	})
+}
+
 func TestAHitThatCannotBeClaimedDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}))
