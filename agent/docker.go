@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,8 +32,10 @@ const (
 	// pullSilence is how long a pull may go without a message. Its whole may take hours.
 	pullSilence = 2 * time.Minute
 	// maxIdleConns keeps a connection for each launch that an engine does in parallel; the client's
-	// two would have it dial anew for most requests.
+	// two would have it dial anew for most requests, which over ssh starts a process each.
 	maxIdleConns = 16
+	// idleConnTimeout is longer than the time between two heartbeats, so that one connection stays.
+	idleConnTimeout = 90 * time.Second
 )
 
 // DockerOptions are all optional.
@@ -82,11 +85,7 @@ func NewDockerFromURL(baseURL string, ssh SSHDialer, opts DockerOptions) (*Docke
 	if opts.Address == "" {
 		opts.Address = address.host
 	}
-	transport := &http.Transport{MaxIdleConns: maxIdleConns, MaxIdleConnsPerHost: maxIdleConns, IdleConnTimeout: 30 * time.Second}
-	clientOpts := []client.Opt{
-		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
-		client.WithAPIVersionNegotiation(),
-	}
+	clientOpts := []client.Opt{client.WithAPIVersionNegotiation(), keepConnections}
 	if address.ssh {
 		if ssh == nil {
 			return nil, fmt.Errorf("engine address %q: ssh is not available here", baseURL)
@@ -107,6 +106,30 @@ func NewDockerFromURL(baseURL string, ssh SSHDialer, opts DockerOptions) (*Docke
 		return nil, fmt.Errorf("engine address %q: %w", baseURL, err)
 	}
 	return NewDocker(api, opts), nil
+}
+
+// NewDockerFromContext returns the engine of a Docker CLI context, without talking to it: endpoint are the
+// client options that the CLI has for it, headers and userAgent those of its requests. It differs from the
+// CLI's own client, which is made for a single command, in keeping connections.
+func NewDockerFromContext(endpoint []client.Opt, headers map[string]string, userAgent string, opts DockerOptions) (*Docker, error) {
+	clientOpts := append(slices.Clip(endpoint), keepConnections, client.WithUserAgent(userAgent))
+	if len(headers) > 0 {
+		clientOpts = append(clientOpts, client.WithHTTPHeaders(headers))
+	}
+	api, err := client.NewClientWithOpts(clientOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return NewDocker(api, opts), nil
+}
+
+// keepConnections is a client option.
+func keepConnections(c *client.Client) error {
+	if transport, ok := c.HTTPClient().Transport.(*http.Transport); ok {
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = maxIdleConns, maxIdleConns
+		transport.IdleConnTimeout = idleConnTimeout
+	}
+	return nil
 }
 
 // Ping asks for /_ping. An answer that names no API version is not an engine's.

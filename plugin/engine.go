@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -37,10 +38,23 @@ func connectEngine(dockerCLI command.Cli, opts engineOptions) (engine *agent.Doc
 	if err := checkContext(dockerCLI); err != nil {
 		return nil, "", err
 	}
-	apiClient := dockerCLI.Client()
-	where = fmt.Sprintf("context %q (%s)", dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host)
-	return agent.NewDocker(apiClient, dockerOpts), where, nil
+	ownClient, endpoint := dockerCLI.Client(), dockerCLI.DockerEndpoint()
+	where = fmt.Sprintf("context %q (%s)", dockerCLI.CurrentContext(), endpoint.Host)
+	if os.Getenv(envCustomHeaders) != "" {
+		return agent.NewDocker(ownClient, dockerOpts), where, nil // which alone reads them
+	}
+	clientOpts, err := endpoint.ClientOpts()
+	if err == nil {
+		engine, err = agent.NewDockerFromContext(clientOpts, dockerCLI.ConfigFile().HTTPHeaders, UserAgent(), dockerOpts)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", where, err)
+	}
+	return engine, where, nil
 }
+
+// envCustomHeaders holds headers for the requests of the docker CLI.
+const envCustomHeaders = "DOCKER_CUSTOM_HEADERS"
 
 // checkContext comes before dockerCLI.Client, which ends the process when the context is unusable.
 func checkContext(dockerCLI command.Cli) error {
