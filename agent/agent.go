@@ -28,6 +28,7 @@ type Agent struct {
 	id       string        // given by the API on registration
 	poke     chan struct{} // wakes the poll loop
 	slots    chan struct{} // bounds the launches that are between claim and start
+	gate     gate
 	inFlight inFlight
 	launches sync.WaitGroup // runs handed out by the poll loop
 	watched  sync.WaitGroup // supervised containers and log streams
@@ -53,6 +54,7 @@ func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer
 	a := &Agent{
 		cfg: cfg, volumes: volumes, api: api, launcher: launcher, log: log, out: &lineWriter{w: out},
 		poke: make(chan struct{}, 1), slots: make(chan struct{}, maxLaunches),
+		gate:     gate{check: launcher.Check, away: outage{log: log, what: "the container engine"}},
 		inFlight: inFlight{ids: map[string]struct{}{}},
 	}
 	a.streams, a.stopStreams = context.WithCancel(context.Background())

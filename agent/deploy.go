@@ -44,6 +44,10 @@ func (a *Agent) deploy(ctx context.Context, d *dueRun) {
 	case <-ctx.Done():
 		return // not claimed: it stays Scheduled for another agent
 	}
+	if a.gate.open(ctx) != nil {
+		<-a.slots
+		return // not claimed either
+	}
 	launched, info, err := a.claimAndLaunch(work, d)
 	<-a.slots
 	switch {

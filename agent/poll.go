@@ -27,7 +27,8 @@ const (
 	maxRejections = 3
 )
 
-// poll asks for work until ctx ends or the polls are used up; neither is an error.
+// poll asks for work until ctx ends or the polls are used up; neither is an error. It does not while the
+// engine is away.
 func (a *Agent) poll(ctx context.Context) error {
 	var (
 		idle       int
@@ -36,6 +37,9 @@ func (a *Agent) poll(ctx context.Context) error {
 		wait       = newBackOff()
 	)
 	for n := 0; a.cfg.MaxPolls < 0 || n < a.cfg.MaxPolls; n++ {
+		if !a.gate.wait(ctx) {
+			return nil
+		}
 		handedOut, err := a.pollOnce(ctx)
 		if ctx.Err() != nil {
 			return nil

@@ -300,3 +300,28 @@ func TestStoppingFinishesLaunchesAndLeavesTheRest(t *testing.T) {
 		assert.Equal(t, len(api.history("later")), 0, "it stays Scheduled for another agent")
 	})
 }
+
+func TestNothingIsClaimedWhileTheEngineIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		gone, back := begin.Add(4*time.Second), begin.Add(40*time.Second)
+		api := newFakeAPI(scheduledRun("waits", begin.Add(6*time.Second)), scheduledRun("later", begin.Add(20*time.Second)))
+		launcher := &fakeLauncher{checkErr: func() error {
+			if now := time.Now(); now.After(gone) && now.Before(back) {
+				return errors.New("connection refused")
+			}
+			return nil
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(2*time.Minute, stop)
+		a, log := newTestAgent(t, Config{MaxPolls: -1}, api, launcher)
+		assert.NilError(t, a.Run(ctx))
+		assert.Equal(t, len(launcher.started), 2)
+		for i, at := range launcher.started {
+			assert.Assert(t, !at.Before(back), "run %d was launched %s before the engine was back", i, back.Sub(at))
+		}
+		assert.DeepEqual(t, api.states["waits"], []string{"Submitted: Submitted for execution"})
+		assert.Equal(t, log.count("the container engine is unavailable"), 1)
+		assert.Equal(t, log.count("the container engine answers again"), 1)
+	})
+}
