@@ -320,6 +320,9 @@ func TestNothingIsClaimedWhileTheEngineIsAway(t *testing.T) {
 		for i, at := range launcher.started {
 			assert.Assert(t, !at.Before(back), "run %d was launched %s before the engine was back", i, back.Sub(at))
 		}
+		for _, at := range api.polls {
+			assert.Assert(t, !at.After(gone.Add(gateInterval)) || !at.Before(back), "asked %s before the engine was back", back.Sub(at))
+		}
 		assert.DeepEqual(t, api.states["waits"], []string{"Submitted: Submitted for execution"})
 		assert.Equal(t, log.count("the container engine is unavailable"), 1)
 		assert.Equal(t, log.count("the container engine answers again"), 1)

@@ -13,7 +13,7 @@ func (b *bench) launchOnStub(ctx context.Context) error {
 	}{{500, 25}, {500, 500}, {200, 25}, {200, 200}} {
 		rates, cpu := map[*program]string{}, map[*program]string{}
 		for _, p := range b.all() {
-			rounds := 5
+			rounds := 9
 			if p == b.python {
 				rounds = 1 // it takes seconds and varies little
 			}

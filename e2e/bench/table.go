@@ -10,9 +10,8 @@ import (
 
 // table collects rows until all has been measured.
 type table struct {
-	notes  []string
-	rows   []row
-	footer []string
+	notes []string
+	rows  []row
 }
 
 // row is a figure of ours beside others; empty cells are printed as a dash.
@@ -33,15 +32,7 @@ func (t *table) print(to io.Writer) error {
 	for _, r := range t.rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", r.what, dash(r.ours), dash(r.python), dash(r.aim))
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, f := range t.footer {
-		if _, err := fmt.Fprintln(to, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.Flush()
 }
 
 func dash(s string) string {
