@@ -55,7 +55,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{args: "run --param x image", status: 125, want: `"x"`},
 		{args: "server start --listen nowhere", status: 125, want: "nowhere"},
 		{args: "agent start", env: "PREFECT__USER_CONFIG_PATH=" + broken, status: 1, want: broken},
-		{args: "agent start", env: "DOCKER_CONTEXT=nowhere", status: 1, want: `"nowhere"`},
+		{args: "agent start", env: "DOCKER_CONTEXT=nowhere", status: 1, want: `docker context "nowhere" does not exist`},
 		{args: "agent start --base-url unix:///no/such.sock", status: 1, want: "/no/such.sock"},
 		{args: "agent start --api " + html.URL, env: "PREFECT__BACKEND=server", status: 1, want: "does not answer like a Prefect API"},
 		{args: "agent start --api " + forbidding.URL + " --key k3y", status: 4, want: "401 Unauthorized"},
@@ -141,5 +141,24 @@ func TestStartUpScriptsOfPrefectWork(t *testing.T) {
 			assert.Equal(t, status, 0, out)
 			assert.Assert(t, !strings.Contains(out, "t0ken"), out)
 		})
+	}
+}
+
+func TestTheShellCompletesWhatItCan(t *testing.T) {
+	env := environment(t, dockerConfig(t))
+	for _, tc := range []struct{ args, want string }{
+		{"agent start --l", "--local"},
+		{"agent start --log-level|", "WARNING"},
+		{"agent start --network|", ":4\n"}, // no file names
+		{"a", "agent"},
+	} {
+		args, empty := strings.CutSuffix(tc.args, "|")
+		words := append([]string{"__complete", "prefect"}, strings.Fields(args)...)
+		if empty {
+			words = append(words, "")
+		}
+		out, status := run(t, env, "docker", words...)
+		assert.Equal(t, status, 0, out)
+		assert.Assert(t, is.Contains(out, tc.want), "%s", tc.args)
 	}
 }

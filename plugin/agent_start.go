@@ -73,6 +73,10 @@ under way; containers go on. The second leaves at once.`,
 		},
 	}
 	o.install(cmd.Flags())
+	completeFlags(cmd, map[string]cobra.CompletionFunc{
+		"log-level": cobra.FixedCompletions([]cobra.Completion{"DEBUG", "INFO", "WARNING", "ERROR"}, cobra.ShellCompDirectiveNoFileComp),
+		"volume":    fileNames,
+	})
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/connhelper"
 
@@ -62,8 +63,12 @@ func checkContext(dockerCLI command.Cli) error {
 	if current == command.DefaultContextName {
 		return nil
 	}
-	if _, err := dockerCLI.ContextStore().GetMetadata(current); err != nil {
-		return fmt.Errorf("docker context %q cannot be used: %w; 'docker context ls' lists those there are", current, err)
+	_, err := dockerCLI.ContextStore().GetMetadata(current)
+	switch {
+	case errdefs.IsNotFound(err):
+		return fmt.Errorf("docker context %q does not exist; 'docker context ls' lists those there are", current)
+	case err != nil:
+		return fmt.Errorf("docker context %q cannot be read: %w", current, err)
 	}
 	return nil
 }

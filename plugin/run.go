@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -53,6 +54,7 @@ log, and ends it as Success or Failed by the exit status.`,
 	flags.VarP(listOf(&opts.env), "env", "e", "Environment variable for the container, as KEY=VALUE")
 	flags.BoolVarP(&opts.watch, "watch", "w", false, "Follow states and logs to the end; exit with status 0 only on success")
 	opts.api.install(flags)
+	completeFlags(cmd, nil)
 	return cmd
 }
 
@@ -85,7 +87,11 @@ func runRun(ctx context.Context, dockerCLI command.Cli, opts runOptions) error {
 	if err != nil {
 		return err
 	}
-	if _, err := client.DefaultTenant(ctx); err != nil {
+	_, err = client.DefaultTenant(ctx)
+	if errors.Is(err, graphql.ErrTemporary) {
+		return fmt.Errorf("%w; is the API running? 'docker prefect server start' serves one on this machine", err)
+	}
+	if err != nil {
 		return err
 	}
 	project, err := client.EnsureProject(ctx, flowProject)

@@ -165,11 +165,19 @@ func listenAll(ctx context.Context, addresses []string) ([]net.Listener, error) 
 	for _, a := range addresses {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", a)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s: %w; is another server running? Choose an address with --listen", a, err), closeAll(listeners))
+			return nil, errors.Join(listenError(a, err), closeAll(listeners))
 		}
 		listeners = append(listeners, l)
 	}
 	return listeners, nil
+}
+
+func listenError(address string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err // its own text repeats the address
+	}
+	return fmt.Errorf("listen on %s: %w; is another server running? Choose an address with --listen", address, err)
 }
 
 func closeAll(listeners []net.Listener) error {
