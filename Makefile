@@ -17,7 +17,7 @@ TOOL = go tool -modfile=.ci/tools.mod
 .DEFAULT_GOAL := help
 
 build: ## Build the plugin: bin/docker-prefect
-	go build -ldflags "-s -w -X github.com/docker-prefect/docker-prefect/plugin.Version=$(VERSION)" -o $(BIN) ./cmd/docker-prefect
+	go build -ldflags "-s -w -X github.com/docker-prefect/docker-prefect/plugin.linkedVersion=$(VERSION)" -o $(BIN) ./cmd/docker-prefect
 
 install: build ## Install the plugin for the docker CLI of this user
 	mkdir -p "$(PLUGINS)"

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gotest.tools/v3/assert"
@@ -85,7 +86,7 @@ func TestTheAgentOutlivesTheAPI(t *testing.T) {
 	w := newWorld(t)
 	agent := w.agent(t)
 	port := w.url[strings.LastIndex(w.url, ":")+1:]
-	assert.NilError(t, w.server.cmd.Process.Signal(interrupt))
+	assert.NilError(t, syscall.Kill(groupPID(t, w.server), syscall.SIGINT))
 	w.server.status(t)
 	agent.waitFor(t, "the Prefect API is unavailable")
 	var data string

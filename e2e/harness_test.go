@@ -185,9 +185,12 @@ func newWorld(t *testing.T) *world {
 	})
 	w.flowID = w.registerFlow(t)
 	t.Cleanup(func() {
-		for _, id := range w.runs {
-			if ids := docker(t, "ps", "-aq", "--filter", "label="+runLabel+"="+id); ids != "" {
-				docker(t, append([]string{"rm", "-f"}, strings.Fields(ids)...)...)
+		for _, run := range w.runs {
+			for _, id := range strings.Fields(docker(t, "ps", "-aq", "--filter", "label="+runLabel+"="+run)) {
+				if t.Failed() {
+					t.Logf("container %s of run %s: %s\n%s", id, run, docker(t, "inspect", "--format", "{{json .State}}", id), docker(t, "logs", id))
+				}
+				docker(t, "rm", "-f", id)
 			}
 		}
 	})

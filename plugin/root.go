@@ -78,7 +78,7 @@ func newVersionCommand(dockerCLI command.Cli) *cobra.Command {
 		Short: "Print the version of the plugin",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(dockerCLI.Out(), Version)
+			_, err := fmt.Fprintln(dockerCLI.Out(), Version())
 			return err
 		},
 	}

@@ -2,16 +2,19 @@ package plugin
 
 import "runtime/debug"
 
-// Version is set by the linker; without it the module's version from the build information serves.
-var Version = moduleVersion()
+// linkedVersion is set by the linker (see Makefile).
+var linkedVersion string
+
+// Version returns the plugin's version: the linker's, or else the module's from the build information.
+func Version() string {
+	if linkedVersion != "" {
+		return linkedVersion
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
 
 // UserAgent names the plugin to the engine and to the API.
-func UserAgent() string { return "docker-prefect/" + Version }
-
-func moduleVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
-}
+func UserAgent() string { return "docker-prefect/" + Version() }

@@ -18,7 +18,7 @@ func main() {
 	cliplugin.Run(plugin.NewCommand, metadata.Metadata{
 		SchemaVersion:    "0.1.0",
 		Vendor:           "docker-prefect",
-		Version:          plugin.Version,
+		Version:          plugin.Version(),
 		ShortDescription: plugin.Short,
 		URL:              "https://github.com/docker-prefect/docker-prefect",
 	}, command.WithUserAgent(plugin.UserAgent()))
