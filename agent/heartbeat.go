@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,9 +18,8 @@ const (
 
 // heartbeat watches whether the engine answers.
 type heartbeat struct {
-	check    func(context.Context) error
-	log      *slog.Logger
-	lastGood atomic.Pointer[time.Time]
+	check func(context.Context) error
+	log   *slog.Logger
 }
 
 // heartbeats watches the engine until ctx ends (nil), or the engine is given up (an error).
@@ -64,18 +62,5 @@ func (h *heartbeat) run(ctx context.Context) error {
 func (h *heartbeat) beat(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 	defer cancel()
-	if err := h.check(limited); err != nil {
-		return err
-	}
-	now := time.Now()
-	h.lastGood.Store(&now)
-	return nil
-}
-
-// lastAnswer is when the engine last answered a check; zero if it never did.
-func (h *heartbeat) lastAnswer() time.Time {
-	if at := h.lastGood.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
+	return h.check(limited)
 }

@@ -53,11 +53,9 @@ func TestHeartbeatChecksAtOnceAndEveryMinute(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
 		defer cancel()
 		h := heartbeat{check: check, log: log}
-		assert.Assert(t, h.lastAnswer().IsZero())
 		begin := time.Now()
 		assert.NilError(t, h.run(ctx))
 		assert.DeepEqual(t, *times, []time.Duration{0, time.Minute, 2 * time.Minute})
-		assert.Equal(t, h.lastAnswer().Sub(begin), 2*time.Minute)
 		assert.Equal(t, time.Since(begin), 150*time.Second)
 		assert.DeepEqual(t, lines(), []string{
 			"DEBUG Sending agent heartbeat...", "DEBUG Sending agent heartbeat...", "DEBUG Sending agent heartbeat...",
@@ -76,7 +74,6 @@ func TestHeartbeatGivesUpAfterSixFailuresInARow(t *testing.T) {
 		assert.Error(t, err, "the container engine failed 6 checks in a row: no engine")
 		assert.Equal(t, len(*times), 6)
 		assert.Equal(t, time.Since(begin), 5*time.Minute)
-		assert.Assert(t, h.lastAnswer().IsZero())
 		warning := "WARN Failed heartbeat: no engine"
 		assert.DeepEqual(t, lines(), []string{
 			warning, warning, warning, warning, warning, warning,

@@ -40,6 +40,7 @@ func connectEngine(dockerCLI command.Cli, opts engineOptions) (engine *agent.Doc
 		return nil, "", err
 	}
 	ownClient, endpoint := dockerCLI.Client(), dockerCLI.DockerEndpoint()
+	dockerOpts.Address = endpoint.Host // errors name it; over ssh the client knows a placeholder only
 	where = fmt.Sprintf("context %q (%s)", dockerCLI.CurrentContext(), endpoint.Host)
 	if os.Getenv(envCustomHeaders) != "" {
 		return agent.NewDocker(ownClient, dockerOpts), where, nil // which alone reads them
