@@ -165,6 +165,7 @@ func (o *agentOptions) agentConfig(cfg *config.Config) agent.Config {
 }
 
 func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) error {
+	tuneMemory()
 	cfg, err := o.configuration()
 	if err != nil {
 		return err
