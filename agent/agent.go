@@ -28,7 +28,7 @@ type Agent struct {
 	id       string        // given by the API on registration
 	poke     chan struct{} // wakes the poll loop
 	slots    chan struct{} // bounds the launches that are between claim and start
-	gate     gate
+	gate     *gate
 	inFlight inFlight
 	launches sync.WaitGroup // runs handed out by the poll loop
 	watched  sync.WaitGroup // supervised containers and log streams
@@ -54,7 +54,7 @@ func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer
 	a := &Agent{
 		cfg: cfg, volumes: volumes, api: api, launcher: launcher, log: log, out: &lineWriter{w: out},
 		poke: make(chan struct{}, 1), slots: make(chan struct{}, maxLaunches),
-		gate:     gate{check: launcher.Check, away: outage{log: log, what: "the container engine"}},
+		gate:     newGate(launcher.Check, log),
 		inFlight: inFlight{ids: map[string]struct{}{}},
 	}
 	a.streams, a.stopStreams = context.WithCancel(context.Background())
@@ -70,16 +70,15 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.Heartbeat(ctx); err != nil {
 		return unlessStopped(ctx, err)
 	}
-	if err := a.connect(ctx); err != nil {
-		return unlessStopped(ctx, err)
-	}
-	a.announce()
-
 	health, err := a.listen()
 	if err != nil {
 		return err
 	}
 	defer health.close()
+	if err := a.connect(ctx); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	a.announce()
 
 	// The heartbeat goes on while launches drain: it is what notices that they cannot finish.
 	loops, cancel := context.WithCancelCause(ctx)

@@ -10,7 +10,7 @@ type Config struct {
 	AgentConfigID   string   // agent config record to link to; may be empty
 	SendFlowRunLogs bool     // ship flow-run logs to the API (--no-cloud-logs switches it off)
 	NoPull          bool     // never pull images
-	ShowFlowLogs    bool     // copy container output to Output
+	ShowFlowLogs    bool     // copy container output to the agent's
 	Volumes         []string // volume specs as given by --volume
 	Networks        []string // existing networks to attach containers to
 	RegAllowList    []string // registries images may come from; empty: any

@@ -17,19 +17,24 @@ type dueRun struct {
 	stateErr  error      // why run.SerializedState cannot be read
 	start     time.Time  // zero: now
 	unclaimed *unclaimed // of its second
+
+	after  <-chan struct{} // closed once the run before has its slot; nil: there is none
+	placed chan struct{}   // closed once this one has, or does not want one any more
 }
 
 func newDueRun(run graphql.FlowRun) *dueRun {
-	d := &dueRun{run: run}
+	d := &dueRun{run: run, placed: make(chan struct{})}
 	d.state, d.stateErr = graphql.ParseState(run.SerializedState)
 	d.start = d.state.StartTime
 	return d
 }
 
 // deploy brings one run from the queue into a container and tells the API. It does not fail: what goes
-// wrong is the run's own. ctx ends the waiting for the start time; from the claim on, the launch is finished.
+// wrong is the run's own. ctx ends the waiting for the start time; from the claim on, the launch is finished,
+// though an API that is away is not waited for as long then.
 func (a *Agent) deploy(ctx context.Context, d *dueRun) {
-	work := context.WithoutCancel(ctx)
+	work, cancel := lingering(ctx)
+	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			a.log.Debug("Panic while deploying flow run "+d.run.ID, "stack", string(debug.Stack()))
@@ -39,18 +44,10 @@ func (a *Agent) deploy(ctx context.Context, d *dueRun) {
 	if !a.waitForStart(ctx, d) {
 		return
 	}
-	select {
-	case a.slots <- struct{}{}:
-	case <-ctx.Done():
-		return // not claimed: it stays Scheduled for another agent
-	}
-	if a.gate.open(ctx) != nil {
-		<-a.slots
-		return // not claimed either
-	}
-	launched, info, err := a.claimAndLaunch(work, d)
-	<-a.slots
+	launched, info, err := a.launchInTurn(ctx, work, d)
 	switch {
+	case errors.Is(err, errNotTaken):
+		return
 	case errors.Is(err, graphql.ErrClaimed):
 		a.log.Debug("Updating Flow Run state failed: "+err.Error(), "flow_run", d.run.ID)
 	case err != nil:
@@ -61,6 +58,46 @@ func (a *Agent) deploy(ctx context.Context, d *dueRun) {
 		if launched.Exit != nil {
 			a.watched.Go(func() { a.supervise(a.streams, d.run, launched) })
 		}
+	}
+}
+
+// errNotTaken: the run was not claimed. It stays Scheduled, for another agent or a later poll.
+var errNotTaken = errors.New("not taken")
+
+// launchInTurn claims and launches the run in a slot, which the runs that start earlier get first.
+func (a *Agent) launchInTurn(ctx, work context.Context, d *dueRun) (Launched, string, error) {
+	if !a.takeSlot(ctx, d) {
+		return Launched{}, "", errNotTaken
+	}
+	defer func() { <-a.slots }()
+	if a.gate.open(ctx) != nil {
+		return Launched{}, "", errNotTaken
+	}
+	if err := a.claimDue(work, d); err != nil {
+		return Launched{}, "", err
+	}
+	return a.deployFlow(context.WithoutCancel(ctx), d.run)
+}
+
+// takeSlot reports false if ctx ended first.
+func (a *Agent) takeSlot(ctx context.Context, d *dueRun) bool {
+	defer close(d.placed)
+	if d.after != nil {
+		select {
+		case <-d.after:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	select {
+	case a.slots <- struct{}{}:
+		if ctx.Err() == nil {
+			return true
+		}
+		<-a.slots // it came together with the end
+		return false
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -75,13 +112,6 @@ func (a *Agent) waitForStart(ctx context.Context, d *dueRun) bool {
 	}
 	a.log.Debug(fmt.Sprintf("Waiting %.6fs to deploy flow run %s on time...", delay.Seconds(), d.run.ID))
 	return sleep(ctx, delay)
-}
-
-func (a *Agent) claimAndLaunch(ctx context.Context, d *dueRun) (Launched, string, error) {
-	if err := a.claimDue(ctx, d); err != nil {
-		return Launched{}, "", err
-	}
-	return a.deployFlow(ctx, d.run)
 }
 
 func (a *Agent) claimDue(ctx context.Context, d *dueRun) (err error) {

@@ -162,8 +162,10 @@ func TestALogThatCannotBeWrittenDoesNotHideAFailure(t *testing.T) {
 func TestAPanicFailsItsRunAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}))
-		deployOne(t, api, &fakeLauncher{launch: func(Spec) (Launched, error) { panic("bug") }})
+		a, _ := newTestAgent(t, Config{MaxPolls: 1}, api, &fakeLauncher{launch: func(Spec) (Launched, error) { panic("bug") }})
+		assert.NilError(t, a.Run(t.Context()))
 		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: internal error of the agent: bug"})
+		assert.Equal(t, len(a.slots), 0, "its slot is free again")
 	})
 }
 
@@ -205,4 +207,43 @@ func TestACommandRunIsReportedByTheAgent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The API lets any state overwrite any other: whoever comes last must look.
+func TestACommandRunThatWasCancelledStaysCancelled(t *testing.T) {
+	for held, want := range map[string][]string{
+		"Cancelled":  {submitted, "Running: Running flow."},
+		"Success":    {submitted, "Running: Running flow."},
+		"Cancelling": {submitted, "Running: Running flow.", "Cancelled: The container exited with status 0."},
+	} {
+		t.Run(held, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				run := scheduledRun("a", time.Time{})
+				run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["true"]}`)
+				api := newFakeAPI(run)
+				api.holder = func(string) (string, string) { return held, "agent-id" }
+				exit := make(chan Exit, 1)
+				exit <- Exit{}
+				deployOne(t, api, &fakeLauncher{launch: func(Spec) (Launched, error) { return Launched{ID: "c", Exit: exit}, nil }})
+				assert.DeepEqual(t, api.states["a"], want)
+			})
+		})
+	}
+}
+
+func TestTaskRunsFinishBeforeTheirFlowRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := scheduledRun("flow", time.Time{})
+		api := newFakeAPI(run)
+		api.tasks["flow"] = []graphql.TaskRun{{ID: "task"}}
+		var order []string
+		api.onState = func(id string, s graphql.State) error {
+			order = append(order, id+" "+s.Type)
+			return nil
+		}
+		a, _ := newTestAgent(t, Config{}, api, &fakeLauncher{})
+		a.setStates(t.Context(), run, graphql.NewState("Running", ""))
+		a.setStates(t.Context(), run, graphql.NewState("Success", ""))
+		assert.DeepEqual(t, order, []string{"flow Running", "task Running", "task Success", "flow Success"})
+	})
 }

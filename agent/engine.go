@@ -14,13 +14,13 @@ type EngineInfo struct {
 	Name       string // host name of the engine
 	Version    string // e.g. "28.5.2"
 	APIVersion string // as negotiated, e.g. "1.41"
-	OSType     string // "linux" or "windows": decides how paths are read, not our own platform
+	OSType     string // of the containers: "linux" or "windows"
 }
 
 // Engine is what the agent asks of a container engine. Docker is the implementation.
 //
 // Calls may come from many goroutines. Errors keep the kinds of github.com/containerd/errdefs, so
-// that callers branch on kinds, never on texts. No call retries by itself.
+// that callers branch on kinds, never on texts.
 type Engine interface {
 	// Ping tells whether the engine answers.
 	Ping(ctx context.Context) error

@@ -26,6 +26,7 @@ type fakeAPI struct {
 	states   map[string][]string // by run: "Type: message"
 	logs     []graphql.RunLog
 	polls    []time.Time
+	due      []time.Time // of task runs, by metadata query
 	tasks    map[string][]graphql.TaskRun
 	holder   func(runID string) (state, agentID string)
 	onState  func(runID string, state graphql.State) error // before the state is stored
@@ -78,9 +79,10 @@ func (f *fakeAPI) RunsInQueue(_ context.Context, before time.Time, _ []string) (
 	return ids, nil
 }
 
-func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, _ time.Time) ([]graphql.FlowRun, error) {
+func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, due time.Time) ([]graphql.FlowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.due = append(f.due, due)
 	var found []graphql.FlowRun
 	for _, r := range f.runs {
 		if slices.Contains(ids, r.ID) && !f.taken[r.ID] {
@@ -91,6 +93,9 @@ func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, _ time.Time) ([]g
 }
 
 func (f *fakeAPI) Holder(_ context.Context, runID string) (string, string, error) {
+	if f.holder == nil {
+		return "Running", "agent-id", nil
+	}
 	state, agentID := f.holder(runID)
 	return state, agentID, nil
 }
@@ -101,7 +106,10 @@ func (f *fakeAPI) TaskRuns(_ context.Context, runID string) ([]graphql.TaskRun, 
 	return f.tasks[runID], nil
 }
 
-func (f *fakeAPI) SetFlowRunState(_ context.Context, runID string, _ int, state graphql.State) error {
+func (f *fakeAPI) SetFlowRunState(ctx context.Context, runID string, _ int, state graphql.State) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.set(runID, state)
@@ -175,7 +183,10 @@ func (f *fakeLauncher) Info(context.Context) (EngineInfo, error) {
 	return EngineInfo{Name: "engine", Version: "28.5.2", APIVersion: "1.51", OSType: "linux"}, nil
 }
 
-func (f *fakeLauncher) Launch(_ context.Context, spec Spec) (Launched, error) {
+func (f *fakeLauncher) Launch(ctx context.Context, spec Spec) (Launched, error) {
+	if err := ctx.Err(); err != nil {
+		return Launched{}, err
+	}
 	f.mu.Lock()
 	f.specs = append(f.specs, spec)
 	f.started = append(f.started, time.Now())

@@ -2,7 +2,7 @@ package agent
 
 import (
 	"context"
-	"sync"
+	"log/slog"
 	"time"
 )
 
@@ -20,29 +20,41 @@ type gate struct {
 	check func(context.Context) error
 	away  outage
 
-	mu        sync.Mutex
-	openUntil time.Time
+	turn      chan struct{} // holds one: who checks
+	result    error         // of the last check,
+	goodUntil time.Time     // and how long it counts
+}
+
+func newGate(check func(context.Context) error, log *slog.Logger) *gate {
+	return &gate{check: check, away: outage{log: log, what: "the container engine"}, turn: make(chan struct{}, 1)}
 }
 
 // open returns an error while the engine does not answer. It says once when that begins, and once when it
 // is over.
 func (g *gate) open(ctx context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if time.Now().Before(g.openUntil) {
-		return nil
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if time.Now().Before(g.goodUntil) {
+		return g.result
 	}
 	limited, cancel := context.WithTimeout(ctx, gateTimeout)
 	defer cancel()
-	if err := g.check(limited); err != nil {
-		if ctx.Err() == nil {
-			g.away.begin(err)
-		}
-		return err
+	err := g.check(limited)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		g.away.begin(err)
+	default:
+		g.away.over()
 	}
-	g.away.over()
-	g.openUntil = time.Now().Add(gateInterval)
-	return nil
+	// A failure counts as long, or all who wait here would ask a hung engine one after the other.
+	g.result, g.goodUntil = err, time.Now().Add(gateInterval)
+	return err
 }
 
 // wait waits until the engine answers, and reports false if ctx ended first.

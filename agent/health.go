@@ -36,7 +36,7 @@ func listenHealth(address string, poke func(), log *slog.Logger) (*healthServer,
 	}
 	listener, err := net.Listen("tcp", u.Host)
 	if err != nil {
-		return nil, fmt.Errorf("serve agent address %q: %w", address, err)
+		return nil, fmt.Errorf("serve agent address %q: %w; choose another with --agent-address", address, err)
 	}
 	h := &healthServer{
 		server: &http.Server{

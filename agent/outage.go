@@ -10,6 +10,8 @@ type outage struct {
 	log   *slog.Logger
 	what  string
 	since time.Time
+	// refused changes the wording: what is meant answers, but not as it should.
+	refused bool
 }
 
 func (o *outage) begin(err error) {
@@ -18,6 +20,10 @@ func (o *outage) begin(err error) {
 		return
 	}
 	o.since = time.Now()
+	if o.refused {
+		o.log.Error(o.what+" refuses the request; trying again until it does not", "reason", err)
+		return
+	}
 	o.log.Error(o.what+" is unavailable; trying again until it answers", "reason", err)
 }
 

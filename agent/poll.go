@@ -52,6 +52,7 @@ func (a *Agent) poll(ctx context.Context) error {
 			}
 			fallthrough
 		case err != nil:
+			away.refused = !errors.Is(err, graphql.ErrTemporary)
 			away.begin(err)
 			pause = wait.next(err)
 		default:
@@ -119,6 +120,16 @@ func (a *Agent) handOut(ctx context.Context, runs []graphql.FlowRun) int {
 		}
 		d.unclaimed = seconds[at]
 		d.unclaimed.begin()
+	}
+	var before *dueRun
+	for _, d := range fresh {
+		// Those that are due now go in the order of their start times; the others come when their time has.
+		if !d.start.After(now) {
+			if before != nil {
+				d.after = before.placed
+			}
+			before = d
+		}
 	}
 	for _, d := range fresh {
 		a.log.Debug("Submitting flow run " + d.run.ID + " for deployment...")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -326,5 +328,119 @@ func TestNothingIsClaimedWhileTheEngineIsAway(t *testing.T) {
 		assert.DeepEqual(t, api.states["waits"], []string{"Submitted: Submitted for execution"})
 		assert.Equal(t, log.count("the container engine is unavailable"), 1)
 		assert.Equal(t, log.count("the container engine answers again"), 1)
+	})
+}
+
+func TestOverdueRunsStartInTheOrderOfTheirStartTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs []graphql.FlowRun
+		var want []string
+		for i := range 20 {
+			name := fmt.Sprint("r", i)
+			runs = append([]graphql.FlowRun{scheduledRun(name, time.Now().Add(time.Duration(i-30)*time.Minute))}, runs...)
+			want = append(want, "run-"+name)
+		}
+		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+			time.Sleep(time.Second)
+			return Launched{ID: "c"}, nil
+		}}
+		a, _ := newTestAgent(t, Config{MaxPolls: 1}, newFakeAPI(runs...), launcher)
+		a.slots = make(chan struct{}, 1)
+		assert.NilError(t, a.Run(t.Context()))
+		var got []string
+		for _, s := range launcher.specs {
+			got = append(got, s.Name)
+		}
+		assert.DeepEqual(t, got, want)
+	})
+}
+
+func TestRunsThatWaitForASlotAreLeftWhenTheAgentStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}), scheduledRun("b", time.Time{}), scheduledRun("c", time.Time{}))
+		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+			time.Sleep(5 * time.Second)
+			return Launched{ID: "c"}, nil
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, launcher)
+		a.slots = make(chan struct{}, 1)
+		assert.NilError(t, a.Run(ctx))
+		assert.Equal(t, len(launcher.specs), 1)
+		assert.Equal(t, len(api.states), 1)
+	})
+}
+
+// An API that is away must not hold up a stop for as long as it may hold up work.
+func TestAStopDoesNotWaitLongForAnAPIThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		for range 1000 {
+			api.logErrs = append(api.logErrs, temporary(t))
+		}
+		begin := time.Now()
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, &fakeLauncher{})
+		assert.NilError(t, a.Run(ctx))
+		assert.Assert(t, time.Since(begin) <= time.Second+lingerTime, "took %s", time.Since(begin))
+	})
+}
+
+func TestTaskRunsMustBeDueForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		_, err := runPolls(t, api, &fakeLauncher{}, 1)
+		assert.NilError(t, err)
+		assert.Equal(t, begin.Sub(api.due[0]), 3*time.Second)
+	})
+}
+
+func TestRetryAfterIsHeeded(t *testing.T) {
+	asked := &graphql.Error{Kind: graphql.ErrTemporary, RetryAfter: 45 * time.Second}
+	assert.Equal(t, newBackOff().next(asked), 45*time.Second)
+	asked.RetryAfter = time.Hour
+	assert.Equal(t, newBackOff().next(asked), maxAsked)
+}
+
+func TestAHungEngineIsNotAskedByEverybody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checks := 0
+		g := newGate(func(ctx context.Context) error {
+			checks++
+			<-ctx.Done()
+			return ctx.Err()
+		}, slog.New(slog.DiscardHandler))
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for range 32 {
+			wg.Go(func() { assert.Check(t, g.open(t.Context()) != nil) })
+		}
+		wg.Wait()
+		assert.Equal(t, checks, 1)
+		assert.Equal(t, time.Since(begin), gateTimeout)
+	})
+}
+
+func TestAnAgentAddressInUseIsAnErrorBeforeRegistration(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	assert.NilError(t, err)
+	defer func() { assert.NilError(t, taken.Close()) }()
+	api := newFakeAPI()
+	a, log := newTestAgent(t, Config{MaxPolls: 0, AgentAddress: "http://" + taken.Addr().String()}, api, &fakeLauncher{})
+	assert.ErrorContains(t, a.Run(t.Context()), "choose another with --agent-address")
+	assert.Equal(t, log.count("Registering agent"), 0)
+}
+
+func TestARefusalIsNotCalledAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		api.pollErrs = []error{errors.New("Invalid tenant ID"), errors.New("Invalid tenant ID")}
+		log, err := runPolls(t, api, &fakeLauncher{}, 3)
+		assert.NilError(t, err)
+		assert.Equal(t, log.count("the Prefect API refuses the request"), 1)
+		assert.Equal(t, log.count("is unavailable"), 0)
 	})
 }

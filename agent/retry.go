@@ -29,6 +29,23 @@ func (b *backOff) next(err error) time.Duration {
 	return max(d, askedFor(err))
 }
 
+// lingerTime is how long an agent that was told to stop goes on telling the API what it must know.
+const lingerTime = 30 * time.Second
+
+// lingering returns a context that ends lingerTime after ctx.
+func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if sleep(work, lingerTime) {
+			cancel()
+		}
+	})
+	return work, func() {
+		stop()
+		cancel()
+	}
+}
+
 // maxAttempts with the waits of backOff spans about a minute and a half, a little more than Prefect's
 // client allows for one request (1.4.1 client.py).
 const maxAttempts = 8

@@ -11,8 +11,10 @@ import (
 const (
 	// runLogInterval is how long a line may wait for others to travel with.
 	runLogInterval = time.Second
-	// runLogBatch bounds the lines of one request.
+	// runLogBatch and runLogBytes bound one request: Server takes 5 MB, of which escaping may make seven
+	// bytes for each of a line's.
 	runLogBatch = 500
+	runLogBytes = 512 << 10
 	// maxLine bounds one log line; what is longer is cut into several.
 	maxLine = 64 << 10
 )
@@ -23,6 +25,7 @@ type runLogWriter struct {
 	mu      sync.Mutex
 	lines   lineSplitter
 	pending []graphql.RunLog
+	bytes   int // of the pending lines
 	timer   *time.Timer
 	closed  bool
 }
@@ -38,7 +41,8 @@ func (a *Agent) newRunLogWriter(ctx context.Context, run graphql.FlowRun) *runLo
 		w.pending = append(w.pending, graphql.RunLog{
 			FlowRunID: run.ID, Name: a.cfg.Name, Level: graphql.LevelInfo, Message: string(line), Timestamp: time.Now(),
 		})
-		if len(w.pending) >= runLogBatch {
+		w.bytes += len(line)
+		if len(w.pending) >= runLogBatch || w.bytes >= runLogBytes {
 			w.sendPending()
 		}
 		return nil
@@ -58,7 +62,7 @@ func (w *runLogWriter) Write(p []byte) (int, error) {
 func (w *runLogWriter) sendPending() {
 	if len(w.pending) > 0 {
 		w.send(w.pending)
-		w.pending = nil
+		w.pending, w.bytes = nil, 0
 	}
 }
 

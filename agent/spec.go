@@ -9,7 +9,7 @@ type Spec struct {
 	Image        string            // reference as the flow names it
 	Command      []string          // argument words for the image's entrypoint
 	Env          []string          // "KEY=VALUE" in order; a bare "KEY" unsets the image's variable
-	Labels       map[string]string // io.prefect.* and what the launcher adds
+	Labels       map[string]string // io.prefect.*
 	NamedVolumes []string          // volumes that must exist before creation
 	MountPoints  []string          // anonymous-volume paths of the container config
 	ExposedPorts []string          // "8080/tcp"

@@ -13,7 +13,8 @@ import (
 //
 // When the agent ends first, the container goes on and the run stays Running.
 func (a *Agent) supervise(ctx context.Context, run graphql.FlowRun, launched Launched) {
-	work := context.WithoutCancel(ctx)
+	work, cancel := lingering(ctx)
+	defer cancel()
 	a.setStates(work, run, graphql.NewState("Running", "Running flow."))
 	output := a.newRunLogWriter(work, run)
 	copyErr := a.launcher.Logs(ctx, launched.ID, output)
@@ -26,17 +27,38 @@ func (a *Agent) supervise(ctx context.Context, run graphql.FlowRun, launched Lau
 	if copyErr != nil {
 		a.log.Warn("The output of flow run "+run.ID+" is incomplete", "reason", copyErr)
 	}
-	state, level := exitState(exit)
-	if err := a.writeLog(work, run, level, state.Message); err != nil {
-		a.log.Warn("The log of flow run "+run.ID+" could not be written", "reason", err)
-	}
-	a.setStates(work, run, state)
+	a.conclude(work, run, exit)
 	if launched.RemoveAfter {
 		if err := a.launcher.Remove(work, launched.ID); err != nil {
 			a.log.Warn("The container of flow run "+run.ID+" is left behind", "reason", err)
 		}
 	}
-	a.log.Info("Flow run "+run.ID+" ended", "state", state.Type, "container", short(launched.ID))
+}
+
+// conclude reports how the container ended. A state that is final already stays, and what was being
+// cancelled is then cancelled: the API itself would let any state overwrite any other.
+func (a *Agent) conclude(ctx context.Context, run graphql.FlowRun, exit Exit) {
+	state, level := exitState(exit)
+	if err := a.writeLog(ctx, run, level, state.Message); err != nil {
+		a.log.Warn("The log of flow run "+run.ID+" could not be written", "reason", err)
+	}
+	var held string
+	err := a.retry(ctx, func() (err error) {
+		held, _, err = a.api.Holder(ctx, run.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		a.log.Error("Flow run "+run.ID+" could not be marked as "+state.Type, "reason", err)
+		return
+	case graphql.NewState(held, "").IsFinished():
+		a.log.Info("Flow run "+run.ID+" ended", "state", held)
+		return
+	case held == "Cancelling":
+		state = graphql.NewState("Cancelled", state.Message)
+	}
+	a.setStates(ctx, run, state)
+	a.log.Info("Flow run "+run.ID+" ended", "state", state.Type)
 }
 
 // waitExit prefers an exit that has come to a context that has ended.

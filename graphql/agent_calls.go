@@ -19,16 +19,8 @@ func (c *Client) RegisterAgent(ctx context.Context, name string, labels []string
 	kind, tenant := agentType, c.TenantID()
 	input := RegisterAgentInput{Type: kind, Name: &name, Labels: notNil(labels), TenantId: optional(tenant), AgentConfigId: optional(configID)}
 	resp, err := registerAgent(ctx, c.t, input)
-	var apiErr *Error
-	if errors.As(err, &apiErr) && strings.Contains(apiErr.Message, "Foreign key violation") {
-		// Server says no more when the tenant or the agent config does not exist.
-		apiErr.Message = fmt.Sprintf("%s; does tenant %s exist there? Without --tenant-id the API's own is used", apiErr.Message, tenant)
-		if configID != "" {
-			apiErr.Message += fmt.Sprintf(". And agent config %s?", configID)
-		}
-	}
 	if err != nil {
-		return "", err
+		return "", c.explainTenant(err, configID)
 	}
 	if resp.RegisterAgent == nil || resp.RegisterAgent.Id == nil || *resp.RegisterAgent.Id == "" {
 		return "", errors.New("the API answered the registration without an agent id")
@@ -36,6 +28,19 @@ func (c *Client) RegisterAgent(ctx context.Context, name string, labels []string
 	id := *resp.RegisterAgent.Id
 	c.t.agentID.Store(&id)
 	return id, nil
+}
+
+// explainTenant says what Server may mean by its word for a tenant or an agent config that does not exist.
+func (c *Client) explainTenant(err error, configID string) error {
+	var apiErr *Error
+	if !errors.As(err, &apiErr) || !strings.Contains(apiErr.Message, "Foreign key violation") {
+		return err
+	}
+	apiErr.Message = fmt.Sprintf("%s; does tenant %s exist there? Without --tenant-id the API's own is used", apiErr.Message, c.TenantID())
+	if configID != "" {
+		apiErr.Message += fmt.Sprintf(". And agent config %s?", configID)
+	}
+	return err
 }
 
 // AgentConfig returns the settings of an agent config record.

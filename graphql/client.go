@@ -54,7 +54,7 @@ func New(opts Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{t: &transport{
-		url: strings.TrimRight(opts.URL, "/"), key: opts.Key, backend: opts.Backend, agent: opts.UserAgent,
+		url: strings.TrimRight(opts.URL, "/"), shown: strings.TrimRight(u.Redacted(), "/"), key: opts.Key, backend: opts.Backend, agent: opts.UserAgent,
 		http: &http.Client{Transport: roundTripper}, timeout: 2 * opts.Timeout, log: opts.Logger,
 	}}
 	c.setTenant(opts.TenantID)
@@ -86,8 +86,8 @@ func newRoundTripper(opts Options) (*http.Transport, error) {
 	return tr, nil
 }
 
-// URL returns the address requests go to.
-func (c *Client) URL() string { return c.t.url }
+// URL returns the address requests go to, without a password.
+func (c *Client) URL() string { return c.t.shown }
 
 // TenantID returns the tenant in use; empty until DefaultTenant has found one.
 func (c *Client) TenantID() string {
@@ -133,7 +133,7 @@ func (c *Client) serverTenant(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if len(resp.Tenant) == 0 {
-		return "", fmt.Errorf("%s has no tenant; create one with `prefect server create-tenant --name default`", c.t.url)
+		return "", fmt.Errorf("%s has no tenant; create one with `prefect server create-tenant --name default`", c.t.shown)
 	}
 	return resp.Tenant[0].Id, nil
 }

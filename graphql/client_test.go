@@ -206,13 +206,13 @@ func TestAnswersAreSortedByKind(t *testing.T) {
 		{name: "api error", answer: answer{body: errorsWith("oops", "API_ERROR")}, kind: ErrTemporary},
 		{name: "errors beside data", answer: answer{body: `{"data": {"hello": "x"}, "errors": [{"message": "half"}]}`}, message: "half"},
 		{name: "400 validation", answer: answer{status: 400, body: errorsWith("Cannot query field", "GRAPHQL_VALIDATION_FAILED")}, message: "Cannot query field (GRAPHQL_VALIDATION_FAILED)"},
-		{name: "400 not JSON", answer: answer{status: 400, body: "<html>"}},
+		{name: "400 not JSON", answer: answer{status: 400, body: "<html>"}, kind: ErrNotPrefect, message: "status 400"},
 		{name: "401", answer: answer{status: 401}, kind: ErrUnauthorized},
 		{name: "403", answer: answer{status: 403}, kind: ErrUnauthorized},
-		{name: "413", answer: answer{status: 413}},
+		{name: "413", answer: answer{status: 413}, message: "413 Request Entity Too Large"},
 		{name: "429", answer: answer{status: 429}, kind: ErrTemporary},
 		{name: "500", answer: answer{status: 500}, kind: ErrTemporary},
-		{name: "501", answer: answer{status: 501}},
+		{name: "501", answer: answer{status: 501}, kind: ErrNotPrefect},
 		{name: "502", answer: answer{status: 502}, kind: ErrTemporary},
 		{name: "503", answer: answer{status: 503}, kind: ErrTemporary},
 		{name: "504", answer: answer{status: 504}, kind: ErrTemporary},
@@ -276,6 +276,38 @@ func TestALostAnswerMayHaveApplied(t *testing.T) {
 	assert.ErrorIs(t, err, ErrTemporary)
 	assert.Assert(t, errors.As(err, &apiErr) && !apiErr.MayApply, "a refused connection carried no request")
 	assert.ErrorContains(t, err, "cannot reach "+s.URL)
+}
+
+// A claim that may have been applied must not be taken for somebody else's when it is repeated.
+func TestTemporaryAnswersMayHaveApplied(t *testing.T) {
+	apiError := `{"data": null, "errors": [{"message": "oops", "extensions": {"code": "API_ERROR"}}]}`
+	for _, tc := range []struct {
+		answer   answer
+		mayApply bool
+	}{
+		{answer{body: apiError}, true},
+		{answer{status: 400, body: apiError}, true},
+		{answer{body: `{"data": null, "errors": [{"message": "Unable to connect to postgres."}]}`}, true},
+		{answer{status: 500}, true},
+		{answer{status: 503}, true},
+		{answer{status: 429}, false},
+		{answer{status: 408}, false},
+	} {
+		s := newStub(t, tc.answer)
+		err := newClient(t, s.URL, nil).Hello(t.Context())
+		var apiErr *Error
+		assert.Assert(t, errors.As(err, &apiErr) && errors.Is(err, ErrTemporary), "%+v: %v", tc.answer, err)
+		assert.Equal(t, apiErr.MayApply, tc.mayApply, "%+v", tc.answer)
+	}
+}
+
+func TestAPasswordInTheAddressIsInNoError(t *testing.T) {
+	s := newStub(t, answer{status: 500}, answer{body: "<html>"})
+	c := newClient(t, strings.Replace(s.URL, "http://", "http://me:s3cr3t@", 1), nil)
+	for range 2 {
+		assert.Assert(t, !strings.Contains(c.Hello(t.Context()).Error(), "s3cr3t"))
+	}
+	assert.Assert(t, !strings.Contains(c.URL(), "s3cr3t"))
 }
 
 func TestTheKeyIsInNoError(t *testing.T) {

@@ -101,7 +101,7 @@ func statusError(op string, resp *http.Response, list apiErrors, url string) *Er
 	}
 	if len(list) > 0 {
 		if k := list.kind(); k != nil {
-			e.Kind = k
+			e.Kind, e.MayApply = k, k == ErrTemporary
 		}
 		e.Message = fmt.Sprintf("%s from %s: %s", status, url, list.text())
 		return e

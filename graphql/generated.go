@@ -688,11 +688,15 @@ func (v *__flowRunHistoryInput) __premarshalJSON() (*__premarshal__flowRunHistor
 
 // __projectByNameInput is used internally by genqlient
 type __projectByNameInput struct {
-	Name string `json:"name"`
+	Name   string `json:"name"`
+	Tenant string `json:"tenant"`
 }
 
 // GetName returns __projectByNameInput.Name, and is useful for accessing the field via an interface.
 func (v *__projectByNameInput) GetName() string { return v.Name }
+
+// GetTenant returns __projectByNameInput.Tenant, and is useful for accessing the field via an interface.
+func (v *__projectByNameInput) GetTenant() string { return v.Tenant }
 
 // __registerAgentInput is used internally by genqlient
 type __registerAgentInput struct {
@@ -1817,8 +1821,8 @@ func hello(
 
 // The query executed by projectByName.
 const projectByName_Operation = `
-query projectByName ($name: String!) {
-	project(where: {name:{_eq:$name}}) {
+query projectByName ($name: String!, $tenant: uuid!) {
+	project(where: {name:{_eq:$name},tenant_id:{_eq:$tenant}}) {
 		id
 	}
 }
@@ -1828,12 +1832,14 @@ func projectByName(
 	ctx_ context.Context,
 	client_ graphql.Client,
 	name string,
+	tenant string,
 ) (data_ *projectByNameResponse, err_ error) {
 	req_ := &graphql.Request{
 		OpName: "projectByName",
 		Query:  projectByName_Operation,
 		Variables: &__projectByNameInput{
-			Name: name,
+			Name:   name,
+			Tenant: tenant,
 		},
 	}
 

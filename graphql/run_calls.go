@@ -90,9 +90,9 @@ func (c *Client) History(ctx context.Context, runID string, since time.Time) (Hi
 	return h, nil
 }
 
-// EnsureProject returns the id of the project of that name, which is created unless it exists.
+// EnsureProject returns the id of the project of that name in the tenant in use, which is created unless it exists.
 func (c *Client) EnsureProject(ctx context.Context, project string) (string, error) {
-	found, err := projectByName(ctx, c.t, project)
+	found, err := projectByName(ctx, c.t, project, c.TenantID())
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +101,7 @@ func (c *Client) EnsureProject(ctx context.Context, project string) (string, err
 	}
 	created, err := createProject(ctx, c.t, CreateProjectInput{Name: project, TenantId: c.TenantID()})
 	if err != nil {
-		return "", fmt.Errorf("create project %q: %w", project, err)
+		return "", fmt.Errorf("create project %q: %w", project, c.explainTenant(err, ""))
 	}
 	if created.CreateProject == nil || created.CreateProject.Id == nil {
 		return "", fmt.Errorf("create project %q: the API answered without an id", project)

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ const maxAnswer = 64 << 20
 // transport sends genqlient's operations the way Prefect's client does and sorts the answers.
 type transport struct {
 	url      string
+	shown    string // url without a password
 	key      string
 	backend  string
 	agent    string // User-Agent
@@ -96,6 +98,12 @@ func (t *transport) setHeaders(h http.Header) {
 	}
 }
 
+// webServerRefusals are what servers of pages say to a POST.
+var webServerRefusals = []int{
+	http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+	http.StatusUnsupportedMediaType, http.StatusNotImplemented,
+}
+
 // decode sorts an answer as the Python client does (1.4.1 client.py): status first, then the list of
 // errors, which wins over data that comes with it.
 func (t *transport) decode(op string, httpResp *http.Response, answer []byte, resp *gql.Response) error {
@@ -105,21 +113,26 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 	}
 	err := json.Unmarshal(answer, &envelope)
 	if httpResp.StatusCode >= http.StatusBadRequest {
-		return statusError(op, httpResp, envelope.Errors, t.url)
+		e := statusError(op, httpResp, envelope.Errors, t.shown)
+		if len(envelope.Errors) == 0 && slices.Contains(webServerRefusals, httpResp.StatusCode) {
+			return t.notPrefect(op, httpResp)
+		}
+		return e
 	}
 	if err != nil || (len(envelope.Errors) == 0 && (len(envelope.Data) == 0 || string(envelope.Data) == "null")) {
 		return t.notPrefect(op, httpResp)
 	}
 	if len(envelope.Errors) > 0 {
+		kind := envelope.Errors.kind()
 		return &Error{
-			Operation: op, Status: httpResp.StatusCode,
-			Message: envelope.Errors.text(), Kind: envelope.Errors.kind(),
+			Operation: op, Status: httpResp.StatusCode, Message: envelope.Errors.text(),
+			Kind: kind, MayApply: kind == ErrTemporary,
 		}
 	}
 	if err := json.Unmarshal(envelope.Data, resp.Data); err != nil {
 		return &Error{
 			Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, cause: err,
-			Message: fmt.Sprintf("%s answered %s with data that does not fit Prefect's schema: %v", t.url, op, err),
+			Message: fmt.Sprintf("%s answered %s with data that does not fit Prefect's schema: %v", t.shown, op, err),
 		}
 	}
 	return nil
@@ -128,11 +141,12 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 // notPrefect explains an answer that is not GraphQL, typically the page of a user interface.
 func (t *transport) notPrefect(op string, httpResp *http.Response) error {
 	e := &Error{Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect}
-	e.Message = fmt.Sprintf("%s does not answer like a Prefect API (content type %q); "+
-		"is it the address of the user interface? The API's is usually http://HOST:4200", t.url, httpResp.Header.Get("Content-Type"))
+	e.Message = fmt.Sprintf("%s does not answer like a Prefect API (status %d, content type %q); "+
+		"is it the address of the user interface? The API's is usually http://HOST:4200",
+		t.shown, httpResp.StatusCode, httpResp.Header.Get("Content-Type"))
 	if t.backend == "cloud" && t.key == "" {
 		e.Kind = ErrUnauthorized
-		e.Message = t.url + " gave no GraphQL answer and no API key was sent; pass --key or run `prefect auth login`"
+		e.Message = t.shown + " gave no GraphQL answer and no API key was sent; pass --key or run `prefect auth login`"
 	}
 	return e
 }
@@ -149,7 +163,7 @@ func (t *transport) unreachable(ctx context.Context, op string, err error) error
 	if errors.As(err, &withURL) {
 		err = withURL.Err // its own text repeats method and address
 	}
-	e := &Error{Operation: op, Message: fmt.Sprintf("cannot reach %s: %v", t.url, err), Kind: ErrTemporary, cause: err, MayApply: true}
+	e := &Error{Operation: op, Message: fmt.Sprintf("cannot reach %s: %v", t.shown, err), Kind: ErrTemporary, cause: err, MayApply: true}
 	var (
 		opErr   *net.OpError
 		certErr *tls.CertificateVerificationError
