@@ -48,6 +48,9 @@ func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTargets(volumes); err != nil {
+		return nil, err
+	}
 	if err := checkNetworks(cfg.Networks); err != nil {
 		return nil, err
 	}

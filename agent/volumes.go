@@ -161,3 +161,15 @@ func splitDrive(p string) (drive, rest string) {
 	}
 	return "", p
 }
+
+// checkTargets refuses container paths that every engine would: Python's rules read "/p:ro" as the path "ro".
+func checkTargets(volumes Volumes) error {
+	for _, bind := range volumes.Binds {
+		absolute := strings.HasPrefix(bind.Target, "/") || strings.HasPrefix(bind.Target, `\\`) ||
+			len(bind.Target) > 2 && bind.Target[1] == ':' // Windows containers
+		if !absolute {
+			return fmt.Errorf("volume %q: the path in the container must be absolute; give HOST-PATH:/CONTAINER-PATH or NAME:/CONTAINER-PATH", bind)
+		}
+	}
+	return nil
+}

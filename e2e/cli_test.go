@@ -40,6 +40,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{args: "agent start --env =x", status: 125, want: "--env has a value without a name"},
 		{args: "agent start --label=", status: 125, want: "label"},
 		{args: "agent start --volume /a:/b:ro:z", status: 125, want: "/a:/b:ro:z"},
+		{args: "agent start --volume /p:ro", status: 125, want: "must be absolute"},
 		{args: "agent start --volume name:/b:ro", status: 125, want: "name:/b:ro"},
 		{args: "agent start --network host --network other", status: 125, want: `"host" cannot be combined with "other"`},
 		{args: "agent start --tenant-id nobody", status: 125, want: `nobody`},
@@ -51,6 +52,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{args: "agent start --log-level LOUD", status: 125, want: "LOUD"},
 		{args: "agent start --docker-client-timeout -1", status: 125, want: "-1"},
 		{args: "run", status: 125, want: "no image"},
+		{args: "run BAD:IMAGE:x", status: 125, want: `"BAD:IMAGE:x"`},
 		{args: "run a b", status: 125, want: `"b"`},
 		{args: "run --param x image", status: 125, want: `"x"`},
 		{args: "server start --listen nowhere", status: 125, want: "nowhere"},
@@ -107,7 +109,8 @@ func TestAWrongTenantIsNamed(t *testing.T) {
 func TestMetadataIsWhatDockerAsksFor(t *testing.T) {
 	out, status := run(t, environment(t, t.TempDir()), binary(t), "docker-cli-plugin-metadata")
 	assert.Equal(t, status, 0)
-	for _, part := range []string{`"SchemaVersion": "0.1.0"`, `"Vendor"`, `"ShortDescription"`} {
+	assert.Assert(t, !strings.Contains(out, "devel") && !strings.Contains(out, "unknown"), "the linker sets the version: %s", out)
+	for _, part := range []string{`"SchemaVersion": "0.1.0"`, `"Vendor"`, `"Version"`, `"ShortDescription"`} {
 		assert.Assert(t, is.Contains(out, part))
 	}
 }

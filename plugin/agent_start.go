@@ -200,6 +200,9 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 // runWithServer serves the API until the agent has drained.
 func runWithServer(ctx context.Context, engine *agent.Docker, log *slog.Logger, runAgent func(context.Context) error) error {
 	b, err := openBackend(ctx, "", localAddresses(ctx, engine, log), log)
+	if errors.Is(err, errListen) {
+		return fmt.Errorf("%w; to work for the server that is running there, leave out --local", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -140,3 +140,15 @@ func TestExitStatusesTellTheKind(t *testing.T) {
 		assert.Equal(t, status.Error(), err.Error())
 	}
 }
+
+func TestParametersAreJSONOrElseText(t *testing.T) {
+	got, err := parseParams([]string{"n=3", "s=hello", "o={\"a\": [1]}", "e=", "q=\"3\""})
+	assert.NilError(t, err)
+	want := map[string]string{"n": "3", "s": `"hello"`, "o": `{"a": [1]}`, "e": `""`, "q": `"3"`}
+	assert.Equal(t, len(got), len(want))
+	for name, text := range want {
+		assert.Equal(t, string(got[name]), text)
+	}
+	_, err = parseParams([]string{"=x"})
+	assert.ErrorContains(t, err, "NAME=VALUE")
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -28,9 +29,12 @@ const defaultLogFormat = "[%(asctime)s] %(levelname)s - %(name)s | %(message)s"
 // levelCritical is Python's CRITICAL, above which nothing is logged.
 const levelCritical = slog.LevelError + 4
 
+// directive is one of Python's, with its width.
+var directive = regexp.MustCompile(`%\((\w+)\)([-0-9.]*)s`)
+
 // newLogger writes to w. A format that does not hold the message is replaced by Prefect's.
 func newLogger(w io.Writer, level slog.Level, format, name string) *slog.Logger {
-	if !strings.Contains(format, "%(message)s") {
+	if !strings.Contains(format, "%(message)") {
 		format = defaultLogFormat
 	}
 	return slog.New(&logHandler{mu: &sync.Mutex{}, w: w, level: level, format: format, name: name})
@@ -52,12 +56,17 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 		appendAttr(&message, a)
 		return true
 	})
-	line := strings.NewReplacer(
-		"%(asctime)s", pythonTime(r.Time),
-		"%(levelname)s", levelName(r.Level),
-		"%(name)s", h.name,
-		"%(message)s", message.String(),
-	).Replace(h.format)
+	fields := map[string]string{
+		"asctime": pythonTime(r.Time), "levelname": levelName(r.Level), "name": h.name, "message": message.String(),
+	}
+	line := directive.ReplaceAllStringFunc(h.format, func(text string) string {
+		part := directive.FindStringSubmatch(text)
+		value, known := fields[part[1]]
+		if !known {
+			return text
+		}
+		return fmt.Sprintf("%"+part[2]+"s", value)
+	})
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, err := io.WriteString(h.w, line+"\n")

@@ -24,6 +24,7 @@ func TestTheConfiguredFormatIsUsed(t *testing.T) {
 		{"%(levelname)s:%(name)s:%(message)s", "ERROR:agent:m\n"},
 		{"no message here", "] ERROR - agent | m\n"},
 		{"%(message)s %(process)d", "m %(process)d\n"},
+		{"%(levelname)-8s|%(name)7s|%(message)s", "ERROR   |  agent|m\n"},
 	} {
 		var b bytes.Buffer
 		newLogger(&b, slog.LevelInfo, tc.format, "agent").Error("m")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/command"
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -69,6 +70,9 @@ func (o *runOptions) takeArgs(cmd *cobra.Command, args []string) error {
 	case dash > 1:
 		return usageError(fmt.Errorf("unexpected argument %q; put the command behind --, as in '%s %s -- %s'",
 			args[1], cmd.CommandPath(), args[0], strings.Join(args[1:], " ")))
+	}
+	if _, err := reference.ParseAnyReference(args[0]); err != nil {
+		return usageError(fmt.Errorf("image %q: %w", args[0], err))
 	}
 	o.image, o.command = args[0], args[dash:]
 	return nil

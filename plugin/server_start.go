@@ -61,7 +61,11 @@ func runServerStart(ctx context.Context, dockerCLI command.Cli, opts serverOptio
 			return usageError(fmt.Errorf("listen address %q: give HOST:PORT, such as 127.0.0.1:%d", a, defaultPort))
 		}
 	}
-	return serve(ctx, opts.data, addresses, log)
+	err := serve(ctx, opts.data, addresses, log)
+	if errors.Is(err, errListen) {
+		return fmt.Errorf("%w; is another server running? Choose an address with --listen", err)
+	}
+	return err
 }
 
 // serve opens the database and answers on the addresses until ctx ends.
@@ -138,7 +142,7 @@ func localAddresses(ctx context.Context, engine *agent.Docker, log *slog.Logger)
 	case err != nil:
 		log.Warn("The engine's bridge network is unknown; containers cannot reach this server", "reason", err)
 	case !hasAddress(gateway):
-		log.Info("The engine is on another machine; its containers cannot reach this server", "bridge", gateway)
+		log.Info("The engine's bridge is not on this machine; whether containers reach this server depends on the engine", "bridge", gateway)
 	default:
 		addresses = append(addresses, net.JoinHostPort(gateway, port))
 	}
@@ -172,12 +176,15 @@ func listenAll(ctx context.Context, addresses []string) ([]net.Listener, error) 
 	return listeners, nil
 }
 
+// errListen starts the errors of addresses that cannot be had.
+var errListen = errors.New("listen")
+
 func listenError(address string, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err // its own text repeats the address
 	}
-	return fmt.Errorf("listen on %s: %w; is another server running? Choose an address with --listen", address, err)
+	return fmt.Errorf("%w on %s: %w", errListen, address, err)
 }
 
 func closeAll(listeners []net.Listener) error {
