@@ -186,15 +186,28 @@ func newWorld(t *testing.T) *world {
 	w.flowID = w.registerFlow(t)
 	t.Cleanup(func() {
 		for _, run := range w.runs {
-			for _, id := range strings.Fields(docker(t, "ps", "-aq", "--filter", "label="+runLabel+"="+run)) {
-				if t.Failed() {
-					t.Logf("container %s of run %s: %s\n%s", id, run, docker(t, "inspect", "--format", "{{json .State}}", id), docker(t, "logs", id))
-				}
-				docker(t, "rm", "-f", id)
-			}
+			removeContainers(t, run)
 		}
 	})
 	return w
+}
+
+// removeContainers takes away what is left of a run, which may be going away by itself at the same time;
+// of a failed test it shows what became of it.
+func removeContainers(t *testing.T, runID string) {
+	t.Helper()
+	for _, id := range strings.Fields(docker(t, "ps", "-aq", "--filter", "label="+runLabel+"="+runID)) {
+		commands := [][]string{{"rm", "-f", id}}
+		if t.Failed() {
+			commands = [][]string{{"inspect", "--format", "{{json .State}}", id}, {"logs", id}, {"rm", "-f", id}}
+		}
+		for _, args := range commands {
+			if out, err := exec.Command("docker", args...).CombinedOutput(); err != nil || t.Failed() {
+				t.Logf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+			}
+		}
+	}
+	eventually(t, "the containers of run "+runID+" are gone", func() bool { return containers(t, runID) == 0 })
 }
 
 // bridgeGateway is where containers reach this machine: the first address of the bridge's subnet.
