@@ -42,7 +42,7 @@ type Agent struct {
 const maxLaunches = 32
 
 // New checks what can be checked without a connection: a malformed volume specification is an error, and
-// so are networks that exclude each other.
+// so are networks that exclude each other and default limits above their ceilings.
 func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer) (*Agent, error) {
 	volumes, err := ParseVolumes(cfg.Volumes, cfg.Windows)
 	if err != nil {
@@ -52,6 +52,9 @@ func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer
 		return nil, err
 	}
 	if err := checkNetworks(cfg.Networks); err != nil {
+		return nil, err
+	}
+	if err := cfg.Resources.check(); err != nil {
 		return nil, err
 	}
 	a := &Agent{

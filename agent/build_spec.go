@@ -27,6 +27,9 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 	if err := checkRegistry(image, cfg.RegAllowList); err != nil {
 		return Spec{}, err
 	}
+	if err := cfg.Policy.checkImage(image); err != nil {
+		return Spec{}, err
+	}
 	mode := networkMode(cfg.Networks, rc)
 	networks, err := attachments(cfg.Networks, mode)
 	if err != nil {
@@ -34,6 +37,12 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 	}
 	hostConfig, mountPoints, err := buildHostConfig(rc, vols, cfg.DockerInterface && hasHostGateway(engine), mode)
 	if err != nil {
+		return Spec{}, err
+	}
+	if err := cfg.Policy.checkHostConfig(rc.hostConfig); err != nil {
+		return Spec{}, err
+	}
+	if err := cfg.Resources.apply(hostConfig, engine.CPUs); err != nil {
 		return Spec{}, err
 	}
 	command, supervised := rc.command, len(rc.command) > 0

@@ -2,20 +2,22 @@ package agent
 
 // Config is what an agent needs to know, resolved: flags, environment and files are the caller's.
 type Config struct {
-	Name            string   // shown by the API; name of the agent's log lines
-	Labels          []string // runs are selected by these
-	Env             []EnvVar // for every flow container, in order; later duplicates win
-	MaxPolls        int      // stop after that many polls; negative: never
-	AgentAddress    string   // URL whose host and port serve /api/health and /api/poke; empty: none
-	AgentConfigID   string   // agent config record to link to; may be empty
-	SendFlowRunLogs bool     // ship flow-run logs to the API (--no-cloud-logs switches it off)
-	NoPull          bool     // never pull images
-	ShowFlowLogs    bool     // copy container output to the agent's
-	Volumes         []string // volume specs as given by --volume
-	Networks        []string // existing networks to attach containers to
-	RegAllowList    []string // registries images may come from; empty: any
-	DockerInterface bool     // give containers the name host.docker.internal (0.13's docker_interface)
-	Windows         bool     // read volume specs by Windows rules: the agent runs there
+	Name            string    // shown by the API; name of the agent's log lines
+	Labels          []string  // runs are selected by these
+	Env             []EnvVar  // for every flow container, in order; later duplicates win
+	MaxPolls        int       // stop after that many polls; negative: never
+	AgentAddress    string    // URL whose host and port serve /api/health and /api/poke; empty: none
+	AgentConfigID   string    // agent config record to link to; may be empty
+	SendFlowRunLogs bool      // ship flow-run logs to the API (--no-cloud-logs switches it off)
+	NoPull          bool      // never pull images
+	ShowFlowLogs    bool      // copy container output to the agent's
+	Volumes         []string  // volume specs as given by --volume
+	Networks        []string  // existing networks to attach containers to
+	RegAllowList    []string  // registries images may come from; empty: any
+	Policy          Policy    // what run configs may ask for
+	Resources       Resources // limits of the containers
+	DockerInterface bool      // give containers the name host.docker.internal (0.13's docker_interface)
+	Windows         bool      // read volume specs by Windows rules: the agent runs there
 
 	// What flow containers are told about the API.
 	APIURL       string

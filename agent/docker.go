@@ -159,7 +159,7 @@ func (d *Docker) Info(ctx context.Context) (EngineInfo, error) {
 		}
 		info = EngineInfo{Version: version.Version, APIVersion: d.api.ClientVersion(), OSType: version.Os}
 		system, err := d.api.Info(ctx)
-		info.Name = system.Name
+		info.Name, info.CPUs = system.Name, system.NCPU
 		if ctx.Err() != nil || client.IsErrConnectionFailed(err) {
 			return err
 		}

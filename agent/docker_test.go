@@ -375,11 +375,11 @@ func TestInfoIsAskedForOnceItWorks(t *testing.T) {
 	assert.Error(t, err, "ask the engine for its version: starting")
 
 	stub.handlers["GET /version"] = answer(`{"Version":"20.10.24","ApiVersion":"1.41","Os":"linux"}`)
-	stub.handlers["GET /info"] = answer(`{"Name":"box","ServerVersion":"20.10.24"}`)
+	stub.handlers["GET /info"] = answer(`{"Name":"box","ServerVersion":"20.10.24","NCPU":4}`)
 	for range 2 {
 		info, err := docker.Info(t.Context())
 		assert.NilError(t, err)
-		assert.DeepEqual(t, info, EngineInfo{Name: "box", Version: "20.10.24", APIVersion: "1.41", OSType: "linux"})
+		assert.DeepEqual(t, info, EngineInfo{Name: "box", Version: "20.10.24", APIVersion: "1.41", OSType: "linux", CPUs: 4})
 	}
 	assert.DeepEqual(t, stub.lines(), []string{"GET /v1.41/version", "GET /v1.41/version", "GET /v1.41/info"})
 }

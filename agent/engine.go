@@ -15,6 +15,7 @@ type EngineInfo struct {
 	Version    string // e.g. "28.5.2"
 	APIVersion string // as negotiated, e.g. "1.41"
 	OSType     string // of the containers: "linux" or "windows"
+	CPUs       int    // that the engine has; 0: not known
 }
 
 // Engine is what the agent asks of a container engine. Docker is the implementation.

@@ -32,6 +32,7 @@ type agentOptions struct {
 	volumes   []string
 	networks  []string
 	allowList []string
+	policy    policyOptions
 	token     string
 	ignored   string
 }
@@ -108,6 +109,7 @@ func (o *agentOptions) install(flags *pflag.FlagSet) {
 	flags.Var(listOf(&o.networks), "network", "Network to attach every container to")
 	flags.IntVar(&o.timeout, "docker-client-timeout", 60, "Seconds that a call to the engine may take")
 	flags.Var(listOf(&o.allowList), "reg-allow-list", "Registry that images may come from (default: any)")
+	o.policy.install(flags)
 	flags.BoolVar(&o.local, "local", false, "Serve the Prefect API in this process, too, and work for it")
 
 	flags.BoolVar(&o.noDocker0, "no-docker-interface", false, "Do not give containers the name host.docker.internal")
@@ -152,21 +154,27 @@ func (o *agentOptions) configuration() (*config.Config, error) {
 }
 
 // agentConfig is what the agent needs to know.
-func (o *agentOptions) agentConfig(cfg *config.Config) agent.Config {
+func (o *agentOptions) agentConfig(cfg *config.Config) (agent.Config, error) {
+	policy, err := o.policy.policy()
 	return agent.Config{
 		Name: cfg.Name, Labels: cfg.Labels, Env: cfg.Env,
 		MaxPolls: o.maxPolls, AgentAddress: cfg.AgentAddress, AgentConfigID: cfg.AgentConfigID,
 		SendFlowRunLogs: cfg.SendFlowRunLogs, NoPull: cfg.NoPull, ShowFlowLogs: o.showLogs,
 		Volumes: o.volumes, Networks: o.networks, RegAllowList: o.allowList,
+		Policy: policy, Resources: o.policy.resources(),
 		DockerInterface: !o.noDocker0, Windows: runtime.GOOS == "windows",
 		APIURL: cfg.API, APIKey: cfg.Key, TenantID: cfg.TenantID, Backend: cfg.Backend,
 		ServerPort: cfg.ServerPort, LoggingLevel: cfg.LoggingLevel,
-	}
+	}, err
 }
 
 func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) error {
 	tuneMemory()
 	cfg, err := o.configuration()
+	if err != nil {
+		return err
+	}
+	agentCfg, err := o.agentConfig(cfg)
 	if err != nil {
 		return err
 	}
@@ -182,7 +190,7 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 		return err
 	}
 	launcher := agent.NewEngineLauncher(engine, parallelStarts, log)
-	a, err := agent.New(o.agentConfig(cfg), client, launcher, log, dockerCLI.Out())
+	a, err := agent.New(agentCfg, client, launcher, log, dockerCLI.Out())
 	if err != nil {
 		return usageError(err)
 	}

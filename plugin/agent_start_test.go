@@ -42,11 +42,13 @@ func TestEveryFieldOfTheAgentsConfigurationHasAFlag(t *testing.T) {
 	withoutConfiguration(t)
 	o, err := parseAgentStart(t, strings.Fields("--key k --tenant-id 0f8fad5b-d9cb-469f-a165-70867728950e --api http://api:1 "+
 		"--agent-config-id 0f8fad5b-d9cb-469f-a165-70867728950e -n name -l label -e A=b --max-polls 3 --agent-address http://:1 "+
-		"--no-pull -f --volume /a --network n --reg-allow-list r")...)
+		"--no-pull -f --volume /a --network n --reg-allow-list r --host-config-policy restricted --memory 1g")...)
 	assert.NilError(t, err)
 	cfg, err := o.configuration()
 	assert.NilError(t, err)
-	got := reflect.ValueOf(o.agentConfig(cfg))
+	agentConfig, err := o.agentConfig(cfg)
+	assert.NilError(t, err)
+	got := reflect.ValueOf(agentConfig)
 	for i := range got.NumField() {
 		name := got.Type().Field(i).Name
 		if name == "Windows" { // the platform's
@@ -64,7 +66,8 @@ func TestOldSpellingsMeanTheSame(t *testing.T) {
 	assert.NilError(t, err)
 	assert.Equal(t, cfg.Key, "token")
 	assert.Equal(t, levelName(cfg.LogLevel), "DEBUG")
-	got := o.agentConfig(cfg)
+	got, err := o.agentConfig(cfg)
+	assert.NilError(t, err)
 	assert.Equal(t, got.DockerInterface, false)
 	assert.Equal(t, got.SendFlowRunLogs, false)
 	assert.Equal(t, got.MaxPolls, -1)
