@@ -42,12 +42,12 @@ func (a *Agent) claim(ctx context.Context, d *dueRun) error {
 	return nil
 }
 
-// submitFlowRun repeats a claim whose answer was lost. The API then refuses the repetition as it would
+// submitFlowRun repeats a claim that failed for reasons that pass, and one whose answer was lost. The API then refuses the repetition as it would
 // refuse another agent's claim, so the holder decides.
 func (a *Agent) submitFlowRun(ctx context.Context, d *dueRun) error {
 	submitted := graphql.Submitted(d.state, "Submitted for execution")
 	lost := false
-	return a.retry(ctx, func() error {
+	err := a.retry(ctx, func() error {
 		err := a.api.SetFlowRunState(ctx, d.run.ID, d.run.Version, submitted)
 		var apiErr *graphql.Error
 		if errors.As(err, &apiErr) && apiErr.MayApply {
@@ -65,4 +65,9 @@ func (a *Agent) submitFlowRun(ctx context.Context, d *dueRun) error {
 		}
 		return err
 	})
+	// An API that never got the claim still has the run in its queue; to fail it would be wrong.
+	if !lost && (errors.Is(err, graphql.ErrTemporary) || ctx.Err() != nil) {
+		return errNotTaken
+	}
+	return err
 }

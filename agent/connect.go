@@ -117,7 +117,7 @@ func (a *Agent) loadAgentConfig(ctx context.Context) error {
 }
 
 func (a *Agent) testQuery(ctx context.Context) error {
-	a.log.Debug("Sending test query to API at '" + a.cfg.APIURL + "'...")
+	a.log.Debug("Sending test query to API...")
 	if err := a.api.Hello(ctx); err != nil {
 		return err
 	}

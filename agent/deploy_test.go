@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -245,5 +246,23 @@ func TestTaskRunsFinishBeforeTheirFlowRun(t *testing.T) {
 		a.setStates(t.Context(), run, graphql.NewState("Running", ""))
 		a.setStates(t.Context(), run, graphql.NewState("Success", ""))
 		assert.DeepEqual(t, order, []string{"flow Running", "task Running", "task Success", "flow Success"})
+	})
+}
+
+// A claim that never reached the API leaves the run in the queue: it is neither failed nor forgotten.
+func TestARunThatCouldNotBeClaimedStaysInTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		var answers []error
+		for range maxAttempts {
+			answers = append(answers, temporary(t))
+		}
+		api.onState = func(string, graphql.State) error { return next(&answers) }
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Minute, stop)
+		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, launcher)
+		assert.NilError(t, a.Run(ctx))
+		assert.DeepEqual(t, api.states["a"], []string{submitted})
+		assert.Equal(t, len(launcher.specs), 1)
 	})
 }
