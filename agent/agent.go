@@ -10,13 +10,15 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
 
-// Agent takes flow runs from an API and launches them. The methods named in Prefect's documentation
-// of DockerAgent carry its names: DeployFlow, Heartbeat, OnShutdown, PopulateEnvVars, StreamContainerLogs.
+// Agent takes flow runs from an API and launches them, and sees to it that the API learns how their
+// containers end. The methods named in Prefect's documentation of DockerAgent carry its names: DeployFlow,
+// Heartbeat, OnShutdown, PopulateEnvVars, StreamContainerLogs.
 type Agent struct {
 	cfg      Config
 	volumes  Volumes
@@ -25,21 +27,34 @@ type Agent struct {
 	log      *slog.Logger
 	out      io.Writer // where ShowFlowLogs copies container output
 
-	id       string        // given by the API on registration
-	poke     chan struct{} // wakes the poll loop
-	slots    chan struct{} // bounds the launches that are between claim and start
-	gate     *gate
-	inFlight inFlight
-	launches sync.WaitGroup // runs handed out by the poll loop
-	watched  sync.WaitGroup // supervised containers and log streams
+	owner     Owner // known once the agent is registered
+	roster    *roster
+	gate      *gate
+	watchdog  watchdog
+	hunger    starvation
+	full      atLimit
+	poke      chan struct{} // wakes the poll loop
+	slots     chan struct{} // bounds the launches that are between claim and start
+	telling   chan struct{} // bounds the ends that are being told at the same time
+	inFlight  inFlight
+	refused   refusals
+	lastPoll  atomic.Pointer[time.Time]
+	copies    copies
+	launches  sync.WaitGroup // runs handed out by the poll loop, or taken up again
+	reports   sync.WaitGroup // ends that are being told
+	following sync.WaitGroup // supervised containers and log streams
 
 	streams     context.Context // ends the log streams
 	stopStreams context.CancelFunc
 }
 
-// maxLaunches is the size of the Python agent's thread pool on a large machine (1.4.1 agent.py). Slow
-// pulls hold a slot each, so it is far above what an engine starts in parallel.
-const maxLaunches = 32
+const (
+	// maxLaunches is the size of the Python agent's thread pool on a large machine (1.4.1 agent.py). Slow
+	// pulls hold a slot each, so it is far above what an engine starts in parallel.
+	maxLaunches = 32
+	// maxTelling keeps an API that is back after an outage from being flooded with what happened meanwhile.
+	maxTelling = 16
+)
 
 // New checks what can be checked without a connection: a malformed volume specification is an error, and
 // so are networks that exclude each other and default limits above their ceilings.
@@ -59,17 +74,18 @@ func New(cfg Config, api API, launcher Launcher, log *slog.Logger, out io.Writer
 	}
 	a := &Agent{
 		cfg: cfg, volumes: volumes, api: api, launcher: launcher, log: log, out: &lineWriter{w: out},
-		poke: make(chan struct{}, 1), slots: make(chan struct{}, maxLaunches),
-		gate:     newGate(launcher.Check, log),
-		inFlight: inFlight{ids: map[string]struct{}{}},
+		roster: newRoster(), gate: newGate(launcher.Check, log),
+		poke: make(chan struct{}, 1), slots: make(chan struct{}, maxLaunches), telling: make(chan struct{}, maxTelling),
+		inFlight: inFlight{runs: map[string]chan struct{}{}},
 	}
 	a.streams, a.stopStreams = context.WithCancel(context.Background())
 	return a, nil
 }
 
-// Run serves until ctx ends, then drains: no new work, launches in flight finish, containers go on.
-// It returns nil after a drain and after the last of cfg.MaxPolls polls; otherwise why the agent cannot
-// go on, graphql.ErrUnauthorized among the reasons.
+// Run serves until ctx ends, then drains: no new work, launches in flight finish, reports are delivered,
+// containers go on unless cfg.KillOnStop. It returns nil after a drain and after the last of cfg.MaxPolls
+// polls; otherwise why the agent cannot go on, graphql.ErrUnauthorized, ErrStuck and ErrNotDrained among
+// the reasons.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.OnShutdown()
 	a.logConfig(ctx)
@@ -84,27 +100,51 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.connect(ctx); err != nil {
 		return unlessStopped(ctx, err)
 	}
-	a.announce()
+	a.owner = Owner{Identity: identity(a.cfg.TenantID, a.cfg.Name, a.cfg.Labels), Tenant: a.cfg.TenantID, AgentID: a.owner.AgentID}
+	a.roster.belongTo(a.owner)
 
-	// The heartbeat goes on while launches drain: it is what notices that they cannot finish.
+	// What began is finished after ctx has ended; abandon ends that, too.
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	watcher := a.startWatching(work)
+	defer watcher.stop()
+	if err := watcher.awaitReady(ctx); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	a.announce()
+	if err := a.takeUp(ctx, work); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	return a.serve(ctx, work, func() error { return a.drain(work, abandon, watcher.stop) })
+}
+
+// serve polls until ctx ends, the polls are used up, or the agent cannot go on; then it drains.
+func (a *Agent) serve(ctx, work context.Context, drain func() error) error {
 	loops, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	beats := make(chan error, 1)
-	beatCtx, stopBeat := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
-		err := a.heartbeats(beatCtx)
+		err := a.heartbeats(loops)
 		if err != nil {
 			cancel(err)
 		}
 		beats <- err
 	}()
-	pollErr := a.poll(loops)
-	if ctx.Err() != nil {
-		a.log.Info("Shutting down: no new flow runs are taken", "launches_in_flight", a.inFlight.count())
+	polled := make(chan error, 1)
+	a.watchdog.expect(0, a.cfg.StuckAfter)
+	go func() { polled <- a.poll(loops, work) }()
+	var pollErr error
+	select {
+	case pollErr = <-polled:
+	case <-a.watchdog.barks(loops):
+		return ErrStuck
 	}
-	a.launches.Wait()
-	stopBeat()
+	if ctx.Err() != nil {
+		a.log.Info("Shutting down: no new flow runs are taken", "launches_in_flight", a.inFlight.count(), "containers", len(a.roster.live(true)))
+	}
+	drainErr := drain()
 	cancel(nil)
-	return errors.Join(<-beats, pollErr)
+	return errors.Join(<-beats, pollErr, drainErr)
 }
 
 // unlessStopped drops the error of something that ended because ctx did: being told to stop is none.
@@ -118,8 +158,19 @@ func unlessStopped(ctx context.Context, err error) error {
 // OnShutdown ends the copying of container output, so that nothing is printed after the agent ended.
 func (a *Agent) OnShutdown() {
 	a.stopStreams()
-	a.watched.Wait()
+	ended := make(chan struct{})
+	go func() {
+		a.following.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(shutdownTimeout):
+	}
 }
+
+// shutdownTimeout is for streams that do not end though they were told to.
+const shutdownTimeout = 5 * time.Second
 
 // Poke makes the agent look for flow runs at once.
 func (a *Agent) Poke() {
@@ -130,29 +181,32 @@ func (a *Agent) Poke() {
 }
 
 // DeployFlow launches a flow run as a container and returns information about the deployment,
-// "Container ID: …". Claiming the run and telling the API are the caller's.
+// "Container ID: …". Claiming the run and telling the API are the caller's. To repeat it is safe: an execution
+// of a run that has its container gets no second one.
 func (a *Agent) DeployFlow(ctx context.Context, run graphql.FlowRun) (string, error) {
 	_, info, err := a.deployFlow(ctx, run)
 	return info, err
 }
 
-func (a *Agent) deployFlow(ctx context.Context, run graphql.FlowRun) (Launched, string, error) {
+func (a *Agent) deployFlow(ctx context.Context, run graphql.FlowRun) (Container, string, error) {
 	engine, err := a.launcher.Info(ctx)
 	if err != nil {
-		return Launched{}, "", err
+		return Container{}, "", err
 	}
-	spec, err := buildSpec(a.cfg, a.volumes, engine, run)
+	spec, err := buildSpec(a.cfg, a.volumes, a.owner, engine, run)
 	if err != nil {
-		return Launched{}, "", err
+		return Container{}, "", err
 	}
-	launched, err := a.launcher.Launch(ctx, spec)
+	id, err := a.launcher.Launch(ctx, spec)
 	if err != nil {
-		return Launched{}, "", err
+		return Container{}, "", err
 	}
+	launched := Container{ID: id, Name: spec.Name, State: stateRunning, Created: time.Now(), Labels: spec.Labels}
+	a.roster.enter(launched)
 	if a.cfg.ShowFlowLogs {
-		a.watched.Go(func() { a.StreamContainerLogs(a.streams, launched.ID) })
+		a.following.Go(func() { a.StreamContainerLogs(a.streams, id) })
 	}
-	return launched, "Container ID: " + launched.ID, nil
+	return launched, "Container ID: " + id, nil
 }
 
 // PopulateEnvVars returns the environment of a run's container as "KEY=VALUE", or a bare "KEY" that unsets
@@ -171,7 +225,11 @@ func (a *Agent) PopulateEnvVars(run graphql.FlowRun) ([]string, error) {
 
 // StreamContainerLogs copies a container's output to the agent's until either ends.
 func (a *Agent) StreamContainerLogs(ctx context.Context, containerID string) {
-	if err := streamContainerLogs(ctx, a.launcher, containerID, a.out); err != nil && ctx.Err() == nil {
+	a.streamContainerLogs(ctx, containerID, LogsOptions{Follow: true})
+}
+
+func (a *Agent) streamContainerLogs(ctx context.Context, containerID string, opts LogsOptions) {
+	if err := copyLines(ctx, a.launcher, containerID, opts, a.out); err != nil && ctx.Err() == nil {
 		a.log.Warn("Copying the output of a container ended early", "container", short(containerID), "reason", err)
 	}
 }
@@ -186,43 +244,6 @@ func (a *Agent) Heartbeat(ctx context.Context) error {
 
 // short is the form of a container id that docker prints.
 func short(id string) string { return id[:min(12, len(id))] }
-
-// inFlight holds the runs between the poll that found them and their launch, so that no later poll
-// takes them again.
-type inFlight struct {
-	mu  sync.Mutex
-	ids map[string]struct{}
-}
-
-// add reports false if the run is in flight already.
-func (f *inFlight) add(id string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, there := f.ids[id]; there {
-		return false
-	}
-	f.ids[id] = struct{}{}
-	return true
-}
-
-func (f *inFlight) has(id string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, there := f.ids[id]
-	return there
-}
-
-func (f *inFlight) remove(id string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.ids, id)
-}
-
-func (f *inFlight) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.ids)
-}
 
 // sleep waits and reports whether it did so to the end.
 func sleep(ctx context.Context, d time.Duration) bool {

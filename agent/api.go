@@ -25,8 +25,18 @@ type API interface {
 	RunsInQueue(ctx context.Context, before time.Time, labels []string) ([]string, error)
 	// DueFlowRuns returns those of the runs that may be launched, with task runs due at the given time.
 	DueFlowRuns(ctx context.Context, ids []string, due time.Time) ([]graphql.FlowRun, error)
-	// Holder tells the state type of a run and the id of the agent that last submitted it.
-	Holder(ctx context.Context, runID string) (state, agentID string, err error)
+	// ClaimedRuns returns runs that this agent submitted, and running ones with submitted task runs.
+	ClaimedRuns(ctx context.Context) ([]graphql.FlowRun, error)
+	// FlowRunStatus reads what decides what the end of a container means; no state: there is no such run.
+	FlowRunStatus(ctx context.Context, runID string) (graphql.RunStatus, error)
+	// FlowRunStates returns the state type of each run that exists.
+	FlowRunStates(ctx context.Context, ids []string) (map[string]string, error)
+	// DueOfTenant returns the oldest runs that are due, whatever their labels.
+	DueOfTenant(ctx context.Context, now time.Time, limit int) ([]graphql.QueuedRun, error)
+	// LastLogTime returns when a logger wrote its last line to a run's log; zero: never.
+	LastLogTime(ctx context.Context, runID, logger string) (time.Time, error)
+	// RunningTaskRuns returns a flow run's task runs that are Running.
+	RunningTaskRuns(ctx context.Context, flowRunID string) ([]graphql.TaskRun, error)
 	// TaskRuns returns a flow run's task runs, mapped children excepted.
 	TaskRuns(ctx context.Context, flowRunID string) ([]graphql.TaskRun, error)
 	// SetFlowRunState sets a flow run's state; version is the one that was read.

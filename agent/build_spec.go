@@ -6,16 +6,9 @@ import (
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
 
-// Labels of a flow run's container, as the Python agent sets them since 0.14.1.
-const (
-	labelFlowName  = "io.prefect.flow-name"   // the flow's name
-	labelFlowID    = "io.prefect.flow-id"     // id of the flow's version
-	labelFlowRunID = "io.prefect.flow-run-id" // id of the flow run
-)
-
 // buildSpec describes the container of one run. Errors name what is wrong with the run, or with the
 // agent's settings for it; they fail the run.
-func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun) (Spec, error) {
+func buildSpec(cfg Config, vols Volumes, owner Owner, engine EngineInfo, run graphql.FlowRun) (Spec, error) {
 	rc, err := parseRunConfig(run)
 	if err != nil {
 		return Spec{}, err
@@ -45,33 +38,33 @@ func buildSpec(cfg Config, vols Volumes, engine EngineInfo, run graphql.FlowRun)
 	if err := cfg.Resources.apply(hostConfig, engine.CPUs); err != nil {
 		return Spec{}, err
 	}
-	command, supervised := rc.command, len(rc.command) > 0
-	removeAfter := false
-	if supervised {
-		// The engine must not: the agent reads the output to its end first.
-		removeAfter = hostConfig["AutoRemove"] == true
-		delete(hostConfig, "AutoRemove")
+	labels := map[string]string{
+		labelFlowName: run.Flow.Name, labelFlowID: run.Flow.ID, labelFlowRunID: run.ID,
+		labelAgent: owner.Identity, labelTenant: owner.Tenant, labelAgentID: owner.AgentID, labelAttempt: attemptOf(run),
+	}
+	// The engine must not remove the container: how it ended, and its output, are read first.
+	if hostConfig["AutoRemove"] != true {
+		labels[labelKeep] = "true"
+	}
+	delete(hostConfig, "AutoRemove")
+	command := rc.command
+	if len(command) > 0 {
+		labels[labelCommand] = "true"
 	} else {
 		command = flowRunCommand(run.Flow.CoreVersion)
 	}
 	return Spec{
-		Name:    containerName(run),
-		Image:   image,
-		Command: command,
-		Env:     populateEnvVars(cfg, run, rc, image),
-		Labels: map[string]string{
-			labelFlowName:  run.Flow.Name,
-			labelFlowID:    run.Flow.ID,
-			labelFlowRunID: run.ID,
-		},
+		Name:         containerName(run),
+		Image:        image,
+		Command:      command,
+		Env:          populateEnvVars(cfg, run, rc, image),
+		Labels:       labels,
 		NamedVolumes: vols.Named,
 		MountPoints:  mountPoints,
 		ExposedPorts: exposedPorts(rc.ports),
 		HostConfig:   hostConfig,
 		Networks:     networks,
 		Pull:         needsPull(cfg.NoPull, image),
-		Supervised:   supervised,
-		RemoveAfter:  removeAfter,
 	}, nil
 }
 

@@ -17,27 +17,29 @@ func TestASpecDescribesTheWholeContainer(t *testing.T) {
 	vols, err := ParseVolumes([]string{"data:/data", "/src:/src:ro"}, false)
 	assert.NilError(t, err)
 	run := graphql.FlowRun{
-		ID: someRunID, Name: "my run",
+		ID: someRunID, Name: "my run", Version: 3,
 		RunConfig: json.RawMessage(`{"type": "DockerRun", "image": "reg.io/mine:2", "ports": [80, 81], "env": {"A": 1}, "host_config": {"mem_limit": "1g"}}`),
 		Flow:      graphql.Flow{ID: "flow-1", Name: "etl", CoreVersion: "1.4.1", Storage: json.RawMessage(localStorage)},
 	}
-	spec, err := buildSpec(cfg, vols, modernEngine, run)
+	spec, err := buildSpec(cfg, vols, Owner{Identity: "me", Tenant: "tenant", AgentID: "agent-1"}, modernEngine, run)
 	assert.NilError(t, err)
 	assert.Check(t, is.Contains(spec.Env, "A=1"))
 	assert.Check(t, is.Contains(spec.Env, "PREFECT__CONTEXT__IMAGE=reg.io/mine:2"))
 	spec.Env = nil
 	assert.Check(t, is.DeepEqual(spec, Spec{
-		Name:    "my-run",
+		Name:    "my-run-d3b3bd1e6a5b-3",
 		Image:   "reg.io/mine:2",
 		Command: []string{"prefect", "execute", "flow-run"},
 		Labels: map[string]string{
 			"io.prefect.flow-name": "etl", "io.prefect.flow-id": "flow-1", "io.prefect.flow-run-id": someRunID,
+			"org.docker-prefect.agent": "me", "org.docker-prefect.tenant": "tenant", "org.docker-prefect.agent-id": "agent-1",
+			"org.docker-prefect.attempt": "3",
 		},
 		NamedVolumes: []string{"data"},
 		MountPoints:  []string{"/data", "/src"},
 		ExposedPorts: []string{"80/tcp", "81/tcp"},
 		HostConfig: map[string]any{
-			"AutoRemove": true, "NetworkMode": "default", "Memory": int64(1 << 30),
+			"NetworkMode": "default", "Memory": int64(1 << 30),
 			"Binds": []string{"data:/data:rw", "/src:/src:ro"}, "ExtraHosts": []string{"host.docker.internal:host-gateway"},
 		},
 		Networks: []string{"n1", "n2"},
@@ -45,20 +47,19 @@ func TestASpecDescribesTheWholeContainer(t *testing.T) {
 	}))
 }
 
-func TestARunThatBringsItsCommandIsSupervised(t *testing.T) {
+func TestARunMayBringItsCommand(t *testing.T) {
 	run := graphql.FlowRun{ID: someRunID, RunConfig: json.RawMessage(`{"type": "DockerRun", "image": "demo", "command": ["true"]}`)}
-	spec, err := buildSpec(someConfig(), Volumes{}, modernEngine, run)
+	spec, err := buildSpec(someConfig(), Volumes{}, Owner{}, modernEngine, run)
 	assert.NilError(t, err)
-	assert.Check(t, spec.Supervised)
+	assert.Equal(t, spec.Labels["org.docker-prefect.command"], "true")
 	assert.Check(t, is.DeepEqual(spec.Command, []string{"true"}))
-	assert.Check(t, spec.HostConfig["AutoRemove"] == nil, "its output must outlive its end")
 	assert.Check(t, !spec.Pull)
-	assert.Check(t, is.Equal(spec.Name, someRunID))
+	assert.Check(t, is.Equal(spec.Name, someRunID+"-0"))
 
 	run = graphql.FlowRun{RunConfig: json.RawMessage(`{"type": "DockerRun", "command": []}`), Flow: graphql.Flow{Storage: json.RawMessage(localStorage)}}
-	spec, err = buildSpec(someConfig(), Volumes{}, modernEngine, run)
+	spec, err = buildSpec(someConfig(), Volumes{}, Owner{}, modernEngine, run)
 	assert.NilError(t, err)
-	assert.Check(t, !spec.Supervised)
+	assert.Equal(t, spec.Labels["org.docker-prefect.command"], "")
 	assert.Check(t, is.Equal(spec.Command[0], "prefect"))
 }
 
@@ -75,7 +76,7 @@ func TestContainersAreGivenTheHostsNameUnlessTheAgentOrTheEngineCannot(t *testin
 	} {
 		cfg := someConfig()
 		cfg.DockerInterface = c.dockerInterface
-		spec, err := buildSpec(cfg, Volumes{}, EngineInfo{Version: c.engine}, run)
+		spec, err := buildSpec(cfg, Volumes{}, Owner{}, EngineInfo{Version: c.engine}, run)
 		assert.NilError(t, err)
 		assert.Check(t, is.DeepEqual(spec.HostConfig["ExtraHosts"], c.want))
 	}
@@ -97,21 +98,24 @@ func TestWhatIsWrongFailsTheRunWithItsReason(t *testing.T) {
 		},
 	} {
 		cfg, run := good()
-		_, err := buildSpec(cfg, Volumes{}, modernEngine, run)
+		_, err := buildSpec(cfg, Volumes{}, Owner{}, modernEngine, run)
 		assert.NilError(t, err)
 		spoil(&cfg, &run)
-		_, err = buildSpec(cfg, Volumes{}, modernEngine, run)
+		_, err = buildSpec(cfg, Volumes{}, Owner{}, modernEngine, run)
 		assert.Check(t, is.ErrorContains(err, says))
 	}
 }
 
-func TestACommandRunsContainerStaysWhenTheRunConfigSaysSo(t *testing.T) {
-	run := graphql.FlowRun{ID: "r", Flow: graphql.Flow{ID: "f", Name: "flow"}}
-	for hostConfig, removed := range map[string]bool{`null`: true, `{"auto_remove": true}`: true, `{"auto_remove": false}`: false} {
-		run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["true"], "host_config": ` + hostConfig + `}`)
-		spec, err := buildSpec(Config{}, Volumes{}, EngineInfo{}, run)
-		assert.NilError(t, err)
-		assert.Equal(t, spec.RemoveAfter, removed, hostConfig)
-		assert.Check(t, spec.HostConfig["AutoRemove"] == nil)
+// The engine's own removal would race with reading how a container ended.
+func TestContainersAreRemovedByTheAgentUnlessTheRunConfigKeepsThem(t *testing.T) {
+	run := graphql.FlowRun{ID: "r", Flow: graphql.Flow{ID: "f", Name: "flow", Storage: json.RawMessage(localStorage)}}
+	for hostConfig, kept := range map[string]string{`null`: "", `{"auto_remove": true}`: "", `{"auto_remove": false}`: "true"} {
+		for _, command := range []string{`[]`, `["true"]`} {
+			run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ` + command + `, "host_config": ` + hostConfig + `}`)
+			spec, err := buildSpec(Config{}, Volumes{}, Owner{}, EngineInfo{}, run)
+			assert.NilError(t, err)
+			assert.Equal(t, spec.Labels["org.docker-prefect.keep"], kept, hostConfig)
+			assert.Check(t, spec.HostConfig["AutoRemove"] == nil)
+		}
 	}
 }

@@ -1,5 +1,7 @@
 package agent
 
+import "time"
+
 // Config is what an agent needs to know, resolved: flags, environment and files are the caller's.
 type Config struct {
 	Name            string    // shown by the API; name of the agent's log lines
@@ -19,6 +21,15 @@ type Config struct {
 	DockerInterface bool      // give containers the name host.docker.internal (0.13's docker_interface)
 	Windows         bool      // read volume specs by Windows rules: the agent runs there
 
+	Limit        int           // live containers at most; 0: no limit
+	OnCrash      OnCrash       // what becomes of a run whose container ended before it
+	KeepFailed   int           // how many containers of failed runs stay
+	CancelPoll   time.Duration // how often the runs of live containers are asked for
+	CancelGrace  time.Duration // what a cancelled run has to end by itself, before its container is stopped
+	DrainTimeout time.Duration // what a stop may take
+	KillOnStop   bool          // stop the containers when the agent stops
+	StuckAfter   time.Duration // without a poll, beyond the waits between them: the agent is stuck
+
 	// What flow containers are told about the API.
 	APIURL       string
 	APIKey       string
@@ -27,6 +38,16 @@ type Config struct {
 	ServerPort   int    // server.port, default 4200
 	LoggingLevel string // logging.level, for containers
 }
+
+// OnCrash is what becomes of a flow run whose container ended before the run did.
+type OnCrash string
+
+// The choices of --on-crash.
+const (
+	CrashFails       OnCrash = "fail"       // the run is Failed
+	CrashReschedules OnCrash = "reschedule" // it is Scheduled again, maxCrashes times; then Failed
+	CrashIsIgnored   OnCrash = "ignore"     // its state stays; Prefect's Lazarus finds it
+)
 
 // EnvVar is one variable for a container. Unset means "KEY" without a value, which removes a
 // variable that the image sets.

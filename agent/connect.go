@@ -97,7 +97,7 @@ func (a *Agent) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.id = id
+	a.owner.AgentID = id
 	a.log.Info("Registration successful!")
 	a.log.Debug("Assigned agent id: " + id)
 	return nil

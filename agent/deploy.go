@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
+
+	"github.com/containerd/errdefs"
 
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
@@ -16,6 +19,8 @@ type dueRun struct {
 	state     graphql.State
 	stateErr  error      // why run.SerializedState cannot be read
 	start     time.Time  // zero: now
+	read      time.Time  // when the API told of it
+	claimed   bool       // by an earlier process of this agent
 	unclaimed *unclaimed // of its second
 
 	after  <-chan struct{} // closed once the run before has its slot; nil: there is none
@@ -23,18 +28,16 @@ type dueRun struct {
 }
 
 func newDueRun(run graphql.FlowRun) *dueRun {
-	d := &dueRun{run: run, placed: make(chan struct{})}
+	d := &dueRun{run: run, read: time.Now(), placed: make(chan struct{})}
 	d.state, d.stateErr = graphql.ParseState(run.SerializedState)
 	d.start = d.state.StartTime
 	return d
 }
 
 // deploy brings one run from the queue into a container and tells the API. It does not fail: what goes
-// wrong is the run's own. ctx ends the waiting for the start time; from the claim on, the launch is finished,
-// though an API that is away is not waited for as long then.
-func (a *Agent) deploy(ctx context.Context, d *dueRun) {
-	work, cancel := lingering(ctx)
-	defer cancel()
+// wrong is the run's own. ctx ends the waiting for the start time; from the claim on, the launch is finished
+// under work.
+func (a *Agent) deploy(ctx, work context.Context, d *dueRun) {
 	defer func() {
 		if r := recover(); r != nil {
 			a.log.Debug("Panic while deploying flow run "+d.run.ID, "stack", string(debug.Stack()))
@@ -47,16 +50,20 @@ func (a *Agent) deploy(ctx context.Context, d *dueRun) {
 	launched, info, err := a.launchInTurn(ctx, work, d)
 	switch {
 	case errors.Is(err, errNotTaken):
-		return
 	case errors.Is(err, graphql.ErrClaimed):
+		a.refused.add(d.run.ID)
 		a.log.Debug("Updating Flow Run state failed: "+err.Error(), "flow_run", d.run.ID)
+	case errors.Is(err, ErrElsewhere):
+		a.log.Info("Flow run " + d.run.ID + " was launched by another agent on this engine")
+	case err != nil && work.Err() != nil:
+		a.log.Warn("The launch of flow run "+d.run.ID+" was not finished; this agent takes it up when it is started again", "reason", err)
 	case err != nil:
 		a.reportFailure(work, d.run, err)
 	default:
 		a.log.Info("Completed deployment of flow run " + d.run.ID)
 		a.reportSubmitted(work, d.run, info)
-		if launched.Exit != nil {
-			a.watched.Go(func() { a.supervise(a.streams, d.run, launched) })
+		if launched.isCommand() {
+			a.superviseLaunched(launched)
 		}
 	}
 }
@@ -65,18 +72,53 @@ func (a *Agent) deploy(ctx context.Context, d *dueRun) {
 var errNotTaken = errors.New("not taken")
 
 // launchInTurn claims and launches the run in a slot, which the runs that start earlier get first.
-func (a *Agent) launchInTurn(ctx, work context.Context, d *dueRun) (Launched, string, error) {
+func (a *Agent) launchInTurn(ctx, work context.Context, d *dueRun) (Container, string, error) {
 	if !a.takeSlot(ctx, d) {
-		return Launched{}, "", errNotTaken
+		return Container{}, "", errNotTaken
 	}
 	defer func() { <-a.slots }()
-	if a.gate.open(ctx) != nil {
-		return Launched{}, "", errNotTaken
+	if !d.claimed {
+		if a.gate.open(ctx) != nil {
+			return Container{}, "", errNotTaken
+		}
+		if err := a.claimDue(ctx, work, d); err != nil {
+			return Container{}, "", err
+		}
 	}
-	if err := a.claimDue(work, d); err != nil {
-		return Launched{}, "", err
+	return a.launch(work, d.run)
+}
+
+// maxInterrupted is how often a launch is taken up again that the engine's absence interrupted.
+const maxInterrupted = 10
+
+// launch takes up again what an engine that went away has interrupted: the name makes that safe. The run
+// stays Submitted meanwhile.
+func (a *Agent) launch(work context.Context, run graphql.FlowRun) (Container, string, error) {
+	pause := newBackOff()
+	for n := 1; ; n++ {
+		launched, info, err := a.deployFlow(work, run)
+		full := isDiskFull(err)
+		if err == nil {
+			a.gate.fits()
+		}
+		if err == nil || !full && !errdefs.IsUnavailable(err) || n == maxInterrupted {
+			return launched, info, err
+		}
+		a.log.Debug("The launch of flow run "+run.ID+" was interrupted", "reason", err)
+		if full {
+			a.gate.full(err)
+		} else {
+			a.gate.doubt()
+		}
+		if !a.gate.wait(work) || !sleep(work, pause.next(err)) {
+			return Container{}, "", err
+		}
 	}
-	return a.deployFlow(context.WithoutCancel(ctx), d.run)
+}
+
+// isDiskFull goes by the text: engines have no kind of error for it.
+func isDiskFull(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "no space left on device")
 }
 
 // takeSlot reports false if ctx ended first.
@@ -107,18 +149,28 @@ func (a *Agent) waitForStart(ctx context.Context, d *dueRun) bool {
 		return false
 	}
 	delay := time.Until(d.start)
-	if d.start.IsZero() || delay <= 0 {
+	if d.claimed || d.start.IsZero() || delay <= 0 {
 		return true
 	}
 	a.log.Debug(fmt.Sprintf("Waiting %.6fs to deploy flow run %s on time...", delay.Seconds(), d.run.ID))
 	return sleep(ctx, delay)
 }
 
-func (a *Agent) claimDue(ctx context.Context, d *dueRun) (err error) {
+// maxAge is how old the news of a run may be when it is claimed. Waiting for the start time takes up to
+// prefetch; a run that waited longer, for a slot, may have been cancelled.
+const maxAge = prefetch + 5*time.Second
+
+func (a *Agent) claimDue(ctx, work context.Context, d *dueRun) (err error) {
 	defer func() { d.unclaimed.end(err == nil) }()
+	if time.Since(d.read) > maxAge {
+		found, err := a.api.DueFlowRuns(ctx, []string{d.run.ID}, time.Now().Add(-taskRunGrace))
+		if err != nil || len(found) == 0 || found[0].Version != d.run.Version {
+			return errNotTaken
+		}
+	}
 	if d.stateErr != nil {
 		return fmt.Errorf("serialized_state of the flow run: %w", d.stateErr)
 	}
 	a.log.Info("Deploying flow run " + d.run.ID + " to execution environment...")
-	return a.claim(ctx, d)
+	return a.claim(work, d)
 }

@@ -37,11 +37,11 @@ func TestSuccessIsReportedAsPythonDoes(t *testing.T) {
 func TestALaunchThatFailsFailsItsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}), scheduledRun("b", time.Time{}))
-		launcher := &fakeLauncher{launch: func(s Spec) (Launched, error) {
-			if s.Name == "run-a" {
-				return Launched{}, errors.New("create container: no such image: flow")
+		launcher := &fakeLauncher{launch: func(s Spec) (string, error) {
+			if s.Labels[labelFlowRunID] == "a" {
+				return "", errors.New("create container: no such image: flow")
 			}
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}}
 		deployOne(t, api, launcher)
 		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: create container: no such image: flow"})
@@ -104,7 +104,7 @@ func TestAClaimWhoseAnswerWasLostIsOursIfTheAPISaysSo(t *testing.T) {
 				api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
 				answers := []error{&graphql.Error{Message: "gateway timeout", Kind: graphql.ErrTemporary, MayApply: true}, fmt.Errorf("State update failed: %w", graphql.ErrClaimed)}
 				api.onState = func(string, graphql.State) error { return next(&answers) }
-				api.holder = func(string) (string, string) { return "Submitted", tc.holder }
+				api.status = func(string) graphql.RunStatus { return graphql.RunStatus{State: "Submitted", AgentID: tc.holder} }
 				deployOne(t, api, launcher)
 				assert.Equal(t, len(launcher.specs), tc.launches)
 			})
@@ -155,7 +155,7 @@ func TestALogThatCannotBeWrittenDoesNotHideAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}))
 		api.logErrs = []error{errors.New("no")}
-		deployOne(t, api, &fakeLauncher{launch: func(Spec) (Launched, error) { return Launched{}, errors.New("boom") }})
+		deployOne(t, api, &fakeLauncher{launch: func(Spec) (string, error) { return "", errors.New("boom") }})
 		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: boom"})
 	})
 }
@@ -163,7 +163,7 @@ func TestALogThatCannotBeWrittenDoesNotHideAFailure(t *testing.T) {
 func TestAPanicFailsItsRunAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}))
-		a, _ := newTestAgent(t, Config{MaxPolls: 1}, api, &fakeLauncher{launch: func(Spec) (Launched, error) { panic("bug") }})
+		a, _ := newTestAgent(t, Config{MaxPolls: 1}, api, &fakeLauncher{launch: func(Spec) (string, error) { panic("bug") }})
 		assert.NilError(t, a.Run(t.Context()))
 		assert.DeepEqual(t, api.states["a"], []string{submitted, "Failed: internal error of the agent: bug"})
 		assert.Equal(t, len(a.slots), 0, "its slot is free again")
@@ -175,14 +175,9 @@ func TestErrorsOfSeveralLinesBecomeOne(t *testing.T) {
 }
 
 func TestACommandRunIsReportedByTheAgent(t *testing.T) {
-	for _, tc := range []struct {
-		exit  Exit
-		state string
-		line  string
-	}{
-		{Exit{Code: 0}, "Success: The container exited with status 0.", "INFO: The container exited with status 0."},
-		{Exit{Code: 3}, "Failed: The container exited with status 3.", "ERROR: The container exited with status 3."},
-		{Exit{Err: errors.New("gone")}, "Failed: The container's end was not seen: gone", "ERROR: The container's end was not seen: gone"},
+	for code, tc := range map[int]struct{ state, line string }{
+		0: {"Success: The container exited with status 0.", "INFO: The container exited with status 0."},
+		3: {"Failed: The container exited with status 3.", "ERROR: The container exited with status 3."},
 	} {
 		t.Run(tc.state, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -190,21 +185,14 @@ func TestACommandRunIsReportedByTheAgent(t *testing.T) {
 				run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["echo", "hi"]}`)
 				api := newFakeAPI(run)
 				api.tasks["a"] = []graphql.TaskRun{{ID: "t"}}
-				launcher := &fakeLauncher{output: "hi\nthere"}
-				launcher.launch = func(s Spec) (Launched, error) {
-					assert.Check(t, s.Supervised)
-					assert.Check(t, s.HostConfig["AutoRemove"] == nil, "the output must outlive the container's end")
-					exit := make(chan Exit, 1)
-					exit <- tc.exit
-					return Launched{ID: "c", Exit: exit, RemoveAfter: s.RemoveAfter}, nil
-				}
+				launcher := &fakeLauncher{output: "hi\nthere", exits: func(Spec) (int, once) { return code, true }}
 				a, _ := newTestAgent(t, Config{MaxPolls: 2}, api, launcher)
 				assert.NilError(t, a.Run(t.Context()))
 				assert.DeepEqual(t, api.states["a"], []string{submitted, "Running: Running flow.", tc.state})
 				assert.DeepEqual(t, api.states["t"], []string{"Running: Running flow.", tc.state})
-				want := []string{"INFO: Submitted for execution: Container ID: c", "INFO: hi", "INFO: there", tc.line}
+				want := []string{"INFO: Submitted for execution: Container ID: c0ffee", "INFO: hi", "INFO: there", tc.line}
 				assert.DeepEqual(t, api.messages("a"), want)
-				assert.DeepEqual(t, launcher.removed, []string{"c"})
+				assert.DeepEqual(t, launcher.removed, []string{"c0ffee"})
 			})
 		})
 	}
@@ -222,10 +210,8 @@ func TestACommandRunThatWasCancelledStaysCancelled(t *testing.T) {
 				run := scheduledRun("a", time.Time{})
 				run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["true"]}`)
 				api := newFakeAPI(run)
-				api.holder = func(string) (string, string) { return held, "agent-id" }
-				exit := make(chan Exit, 1)
-				exit <- Exit{}
-				deployOne(t, api, &fakeLauncher{launch: func(Spec) (Launched, error) { return Launched{ID: "c", Exit: exit}, nil }})
+				api.status = func(string) graphql.RunStatus { return graphql.RunStatus{State: held, AgentID: "agent-id"} }
+				deployOne(t, api, &fakeLauncher{exits: func(Spec) (int, once) { return 0, true }})
 				assert.DeepEqual(t, api.states["a"], want)
 			})
 		})
@@ -243,8 +229,8 @@ func TestTaskRunsFinishBeforeTheirFlowRun(t *testing.T) {
 			return nil
 		}
 		a, _ := newTestAgent(t, Config{}, api, &fakeLauncher{})
-		a.setStates(t.Context(), run, graphql.NewState("Running", ""))
-		a.setStates(t.Context(), run, graphql.NewState("Success", ""))
+		a.setStates(t.Context(), run.ID, 1, graphql.NewState("Running", ""))
+		a.setStates(t.Context(), run.ID, 2, graphql.NewState("Success", ""))
 		assert.DeepEqual(t, order, []string{"flow Running", "task Running", "task Success", "flow Success"})
 	})
 }
@@ -254,7 +240,7 @@ func TestARunThatCouldNotBeClaimedStaysInTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
 		var answers []error
-		for range maxAttempts {
+		for range claimAttempts {
 			answers = append(answers, temporary(t))
 		}
 		api.onState = func(string, graphql.State) error { return next(&answers) }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -22,7 +21,6 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
-	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/docker/go-connections/nat"
 )
 
@@ -159,7 +157,7 @@ func (d *Docker) Info(ctx context.Context) (EngineInfo, error) {
 		}
 		info = EngineInfo{Version: version.Version, APIVersion: d.api.ClientVersion(), OSType: version.Os}
 		system, err := d.api.Info(ctx)
-		info.Name, info.CPUs = system.Name, system.NCPU
+		info.ID, info.Name, info.CPUs = system.ID, system.Name, system.NCPU
 		if ctx.Err() != nil || client.IsErrConnectionFailed(err) {
 			return err
 		}
@@ -241,24 +239,15 @@ func (d *Docker) createContainer(ctx context.Context, spec Spec) (id string, err
 	return id, err
 }
 
-// findContainer looks for a container by name or id.
-func (d *Docker) findContainer(ctx context.Context, name string) (foundContainer, error) {
-	var found foundContainer
-	err := d.do(ctx, fmt.Sprintf("look for container %q", name), func(ctx context.Context) error {
-		answer, err := d.api.ContainerInspect(ctx, name)
-		if err != nil {
-			return err
-		}
-		found = foundContainer{id: answer.ID, fresh: answer.State.Status == container.StateCreated, labels: answer.Config.Labels, tty: answer.Config.Tty}
-		return nil
-	})
-	return found, err
-}
-
-// Connect attaches a created container to one more network.
+// Connect attaches a created container to one more network; an attached one is not an error.
 func (d *Docker) Connect(ctx context.Context, name, id string) error {
 	return d.do(ctx, fmt.Sprintf("connect container %s to network %q", short(id), name), func(ctx context.Context) error {
-		return d.api.NetworkConnect(ctx, name, id, nil)
+		err := d.api.NetworkConnect(ctx, name, id, nil)
+		// The engine has no kind of error for this. It happens when a launch is taken up again.
+		if err != nil && strings.Contains(err.Error(), "already exists in network") {
+			return nil
+		}
+		return err
 	})
 }
 
@@ -267,67 +256,6 @@ func (d *Docker) Start(ctx context.Context, id string) error {
 	return d.do(ctx, "start container "+short(id), func(ctx context.Context) error {
 		return d.api.ContainerStart(ctx, id, container.StartOptions{})
 	})
-}
-
-// Remove deletes a container with its anonymous volumes, as auto-remove does. One that is missing, or
-// that the engine is removing already, is not an error.
-func (d *Docker) Remove(ctx context.Context, id string) error {
-	err := d.do(ctx, "remove container "+short(id), func(ctx context.Context) error {
-		return d.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	})
-	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) {
-		return nil
-	}
-	return err
-}
-
-// Logs copies stdout and stderr of a container to w, in the order of the engine's log.
-func (d *Docker) Logs(ctx context.Context, id string, w io.Writer) error {
-	stream, err := d.api.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Tail: "all"})
-	if err == nil {
-		defer stream.Close()
-		err = d.copyLogs(ctx, id, stream, w)
-	}
-	return d.explain(ctx, "copy the output of container "+short(id), err)
-}
-
-// copyLogs asks for the container once its log is open: a short-lived one may be gone by then.
-func (d *Docker) copyLogs(ctx context.Context, id string, stream io.Reader, w io.Writer) error {
-	found, err := d.findContainer(ctx, id)
-	switch {
-	case err == nil && found.tty:
-		_, err = io.Copy(w, stream)
-	case err == nil, errdefs.IsNotFound(err):
-		_, err = stdcopy.StdCopy(w, w, stream)
-	}
-	return err
-}
-
-// Wait returns once the engine has confirmed that it waits, within the timeout.
-func (d *Docker) Wait(ctx context.Context, id string) (<-chan int, <-chan error) {
-	action := "wait for container " + short(id)
-	codes, errs := make(chan int, 1), make(chan error, 1)
-	waiting, cancel := context.WithCancel(ctx)
-	confirmed := time.AfterFunc(d.opts.Timeout, cancel)
-	exits, fails := d.api.ContainerWait(waiting, id, container.WaitConditionNextExit)
-	inTime := confirmed.Stop()
-	go func() {
-		defer cancel()
-		select {
-		case exit := <-exits:
-			if exit.Error != nil {
-				errs <- fmt.Errorf("%s: %s", action, exit.Error.Message)
-				return
-			}
-			codes <- int(exit.StatusCode)
-		case err := <-fails:
-			if !inTime && ctx.Err() == nil {
-				err = d.noAnswer(action)
-			}
-			errs <- d.explain(ctx, action, err)
-		}
-	}()
-	return codes, errs
 }
 
 // BridgeGateway returns the address at which containers on the engine's default bridge reach its host.

@@ -174,16 +174,17 @@ func newContainer(t *testing.T, d *Docker, spec Spec) string {
 // run starts a created container and returns its output and exit code.
 func run(t *testing.T, d *Docker, id string) (output string, code int) {
 	t.Helper()
-	codes, errs := d.Wait(t.Context(), id)
 	assert.NilError(t, d.Start(t.Context(), id))
 	var out bytes.Buffer
-	assert.NilError(t, d.Logs(t.Context(), id, &out))
-	select {
-	case code = <-codes:
-	case err := <-errs:
+	assert.NilError(t, d.Logs(t.Context(), id, LogsOptions{Follow: true}, &out))
+	for deadline := time.Now().Add(20 * time.Second); ; { // the log ends a little before the container
+		found, err := d.Inspect(t.Context(), id)
 		assert.NilError(t, err)
+		if found.hasEnded() {
+			return out.String(), found.ExitCode
+		}
+		assert.Assert(t, time.Now().Before(deadline), "it goes on")
 	}
-	return out.String(), code
 }
 
 func TestEngineIntroducesItself(t *testing.T) {
@@ -370,10 +371,64 @@ func TestEngineOutputOfShortLivedContainersIsNotLost(t *testing.T) {
 	d := realEngine(t, DockerOptions{})
 	image := pulled(t, d)
 	for range 10 {
-		id, err := d.Create(t.Context(), Spec{Image: image, Command: []string{"out=bye"}, HostConfig: map[string]any{"AutoRemove": true, "NetworkMode": "none"}})
-		assert.NilError(t, err)
-		output, code := run(t, d, id)
+		output, code := run(t, d, newContainer(t, d, Spec{Image: image, Command: []string{"out=bye"}, HostConfig: noNetwork()}))
 		assert.Check(t, is.Equal(code, 0))
 		assert.Check(t, is.Equal(output, "bye\n"))
 	}
+}
+
+func TestEngineTellsTheLifeOfAFlowContainer(t *testing.T) {
+	d := realEngine(t, DockerOptions{})
+	image, run := pulled(t, d), unique(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	events, broken := d.Events(ctx)
+	spec := Spec{Name: run, Image: image, Command: []string{"out=bye", "sleep=600"}, Labels: map[string]string{labelFlowRunID: run}, HostConfig: noNetwork()}
+	newContainer(t, d, Spec{Image: image, HostConfig: noNetwork()}) // nobody's
+	id := newContainer(t, d, spec)
+	listed := func() Container {
+		list, err := d.List(ctx)
+		assert.NilError(t, err)
+		for _, c := range list {
+			assert.Assert(t, c.runID() != "", "not a flow container: %+v", c)
+			if c.ID == id {
+				return c
+			}
+		}
+		return Container{}
+	}
+	next := func() Event {
+		for {
+			select {
+			case e := <-events:
+				if e.Container.runID() == run {
+					return e
+				}
+			case err := <-broken:
+				assert.NilError(t, err)
+			}
+		}
+	}
+	assert.Equal(t, next().Kind, EventCreate)
+	assert.Assert(t, listed().neverBegan())
+	assert.NilError(t, d.Start(ctx, id))
+	assert.Equal(t, next().Kind, EventStart)
+	assert.Assert(t, listed().isLive())
+	assert.NilError(t, d.Stop(ctx, id, time.Second))
+	died := next()
+	assert.Equal(t, died.Kind, EventDie)
+	found, err := d.Inspect(ctx, run)
+	assert.NilError(t, err)
+	assert.Equal(t, found.ExitCode, died.ExitCode)
+	assert.Assert(t, found.hasEnded() && listed().hasEnded())
+	assert.Assert(t, found.FinishedAt.After(found.StartedAt))
+	var tail bytes.Buffer
+	assert.NilError(t, d.Logs(ctx, id, LogsOptions{Tail: 1}, &tail))
+	assert.Equal(t, tail.String(), "bye\n")
+	assert.NilError(t, d.Stop(ctx, id, time.Second), "it has ended")
+	assert.NilError(t, d.Remove(ctx, id))
+	assert.Equal(t, next().Kind, EventDestroy)
+	assert.NilError(t, d.Stop(ctx, id, time.Second), "it is gone")
+	_, err = d.Inspect(ctx, id)
+	assert.Assert(t, errdefs.IsNotFound(err))
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 )
@@ -22,8 +25,8 @@ func (e *engineError) Unwrap() []error { return e.kinds }
 // maxReason bounds what is repeated of an answer: a proxy's error page can be of any length.
 const maxReason = 1000
 
-// newEngineError says what was tried and why it failed. A request that got no answer is of kind
-// errdefs.ErrUnavailable and names the engine's address.
+// newEngineError says what was tried and why it failed. A request that got no whole answer is of kind
+// errdefs.ErrUnavailable.
 func newEngineError(action, address string, unreachable bool, err error) error {
 	kinds := []error{err}
 	reason := strings.TrimPrefix(err.Error(), "Error response from daemon: ")
@@ -32,7 +35,8 @@ func newEngineError(action, address string, unreachable bool, err error) error {
 		// The client's own text repeats method and escaped URL.
 		reason = "the connection to the engine at " + address + " failed: " + broken.Err.Error()
 	}
-	if unreachable {
+	var cut *net.OpError
+	if unreachable || broken != nil || errors.As(err, &cut) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		kinds = append(kinds, errdefs.ErrUnavailable)
 	}
 	reason = strings.Join(strings.FieldsFunc(reason, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
@@ -44,18 +48,23 @@ func newEngineError(action, address string, unreachable bool, err error) error {
 
 // do bounds a request by the timeout and puts its error into one line.
 func (d *Docker) do(ctx context.Context, action string, request func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, d.opts.Timeout)
+	return d.doWithin(ctx, d.opts.Timeout, action, request)
+}
+
+// doWithin is do for requests that take the engine longer than others.
+func (d *Docker) doWithin(ctx context.Context, timeout time.Duration, action string, request func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := request(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return d.noAnswer(action)
+		return d.noAnswer(action, timeout)
 	}
 	return d.explain(ctx, action, err)
 }
 
-func (d *Docker) noAnswer(action string) error {
+func (d *Docker) noAnswer(action string, timeout time.Duration) error {
 	return &engineError{
-		text:  fmt.Sprintf("%s: the engine at %s gave no answer within %v", action, d.opts.Address, d.opts.Timeout),
-		kinds: []error{context.DeadlineExceeded},
+		text:  fmt.Sprintf("%s: the engine at %s gave no answer within %v", action, d.opts.Address, timeout),
+		kinds: []error{context.DeadlineExceeded, errdefs.ErrUnavailable},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"gotest.tools/v3/assert"
@@ -281,6 +282,30 @@ func TestVerbsSendOneRequestEach(t *testing.T) {
 			"", http.StatusNotModified,
 		},
 		{
+			"connect a connected one", func(ctx context.Context, d *Docker) error { return d.Connect(ctx, "second", fullID) },
+			"POST /networks/second/connect",
+			url.Values{},
+			`{"Container":"` + fullID + `"}`, http.StatusForbidden,
+		},
+		{
+			"stop", func(ctx context.Context, d *Docker) error { return d.Stop(ctx, fullID, 7*time.Second) },
+			"POST /containers/" + fullID + "/stop",
+			url.Values{"t": {"7"}},
+			"", http.StatusNoContent,
+		},
+		{
+			"stop one that has ended", func(ctx context.Context, d *Docker) error { return d.Stop(ctx, fullID, 7*time.Second) },
+			"POST /containers/" + fullID + "/stop",
+			url.Values{"t": {"7"}},
+			"", http.StatusNotModified,
+		},
+		{
+			"stop a missing one", func(ctx context.Context, d *Docker) error { return d.Stop(ctx, fullID, 7*time.Second) },
+			"POST /containers/" + fullID + "/stop",
+			url.Values{"t": {"7"}},
+			"", http.StatusNotFound,
+		},
+		{
 			"remove", func(ctx context.Context, d *Docker) error { return d.Remove(ctx, fullID) },
 			"DELETE /containers/" + fullID,
 			url.Values{"force": {"1"}, "v": {"1"}},
@@ -301,6 +326,9 @@ func TestVerbsSendOneRequestEach(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			docker, stub := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{tc.line: status(tc.code)})
+			if tc.code == http.StatusForbidden {
+				stub.handlers[tc.line] = refuse(tc.code, "endpoint with name run already exists in network second")
+			}
 			assert.NilError(t, tc.call(t.Context(), docker))
 			sent := stub.sent()
 			assert.Equal(t, len(sent), 1)
@@ -328,7 +356,7 @@ func TestVerbsSayWhatFailed(t *testing.T) {
 		`start container 3f1e9c0a7b5d: OCI runtime create failed: exec: "prefect": executable file not found in $PATH: unknown`: docker.Start(t.Context(), fullID),
 		`remove container 3f1e9c0a7b5d: driver "overlay2" failed to remove root filesystem`:                                     docker.Remove(t.Context(), fullID),
 		`look for volume "data": get data: plugin is gone`:                                                                      docker.EnsureVolume(t.Context(), "data"),
-		`copy the output of container 3f1e9c0a7b5d: page not found`:                                                             docker.Logs(t.Context(), fullID, io.Discard),
+		`copy the output of container 3f1e9c0a7b5d: page not found`:                                                             docker.Logs(t.Context(), fullID, LogsOptions{}, io.Discard),
 		`find the gateway of the engine's default bridge: network bridge not found`:                                             bridgeErr,
 		`ask the engine for its version: no`:                                                                                    infoErr,
 	} {
@@ -483,7 +511,7 @@ func TestLogsJoinsTheStreamsOfAContainer(t *testing.T) {
 				stub.handlers["GET /containers/"+fullID+"/json"] = answer(tc.inspect)
 			}
 			var out bytes.Buffer
-			assert.NilError(t, docker.Logs(t.Context(), fullID, &out))
+			assert.NilError(t, docker.Logs(t.Context(), fullID, LogsOptions{Follow: true}, &out))
 			assert.Equal(t, out.String(), tc.want)
 			assert.Equal(t, stub.sent()[0].line, "GET /v1.41/containers/"+fullID+"/logs", "the log is opened first")
 			assert.DeepEqual(t, stub.sent()[0].query, map[string][]string{
@@ -493,42 +521,89 @@ func TestLogsJoinsTheStreamsOfAContainer(t *testing.T) {
 	}
 }
 
-func TestWaitIsConfirmedBeforeItReturns(t *testing.T) {
-	started := make(chan struct{})
+func TestPartsOfTheOutputCanBeAskedFor(t *testing.T) {
 	docker, stub := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{
-		"POST /containers/" + fullID + "/wait": func(w http.ResponseWriter, _ *http.Request) {
-			w.(http.Flusher).Flush()
-			<-started
-			_, _ = io.WriteString(w, `{"StatusCode":137}`)
-		},
+		"GET /containers/" + fullID + "/logs": answer(frame(1, "end\n")),
 	})
-	codes, errs := docker.Wait(t.Context(), fullID)
-	sent := stub.sent()
-	assert.Equal(t, sent[0].line, "POST /v1.41/containers/"+fullID+"/wait")
-	assert.DeepEqual(t, sent[0].query, map[string][]string{"condition": {"next-exit"}})
-	close(started)
-	select {
-	case code := <-codes:
-		assert.Equal(t, code, 137)
-	case err := <-errs:
-		assert.NilError(t, err)
-	}
+	since := time.Date(2026, 1, 2, 3, 4, 5, 60, time.UTC)
+	assert.NilError(t, docker.Logs(t.Context(), fullID, LogsOptions{Tail: 7, Since: since, Timestamps: true}, io.Discard))
+	assert.DeepEqual(t, stub.sent()[0].query, map[string][]string{
+		"stdout": {"1"}, "stderr": {"1"}, "tail": {"7"}, "timestamps": {"1"}, "since": {"1767323045.000000060"},
+	})
 }
 
-func TestWaitTellsThatItLostSight(t *testing.T) {
-	for want, handler := range map[string]http.HandlerFunc{
-		`wait for container 3f1e9c0a7b5d: no such container`: refuse(http.StatusNotFound, "no such container"),
-		`wait for container 3f1e9c0a7b5d: EOF`:               status(http.StatusOK),
-		`wait for container 3f1e9c0a7b5d: it is broken`:      answer(`{"StatusCode":0,"Error":{"Message":"it is broken"}}`),
-	} {
-		docker, _ := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{"POST /containers/" + fullID + "/wait": handler})
-		codes, errs := docker.Wait(t.Context(), fullID)
-		select {
-		case code := <-codes:
-			t.Errorf("exit code %d, want %q", code, want)
-		case err := <-errs:
-			assert.Check(t, is.Error(err, want))
-		}
+func TestEventsAreThoseOfFlowContainers(t *testing.T) {
+	docker, stub := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{
+		"GET /events": answer(`{"Type":"container","Action":"create","Actor":{"ID":"c1","Attributes":{"name":"n","io.prefect.flow-run-id":"r1"}}}
+			{"Type":"container","Action":"start","Actor":{"ID":"c1","Attributes":{"name":"n","io.prefect.flow-run-id":"r1"}}}
+			{"Type":"container","Action":"die","Actor":{"ID":"c1","Attributes":{"name":"n","io.prefect.flow-run-id":"r1","exitCode":"137"}}}
+			{"Type":"container","Action":"destroy","Actor":{"ID":"c1","Attributes":{"name":"n","io.prefect.flow-run-id":"r1"}}}`),
+	})
+	events, broken := docker.Events(t.Context())
+	want := []struct {
+		kind  EventKind
+		state string
+		code  int
+	}{{EventCreate, stateCreated, 0}, {EventStart, stateRunning, 0}, {EventDie, stateExited, 137}, {EventDestroy, stateDead, 0}}
+	for _, w := range want {
+		e := <-events
+		assert.Equal(t, e.Kind, w.kind)
+		assert.Equal(t, e.Container.State, w.state)
+		assert.Equal(t, e.ExitCode, w.code)
+		assert.Equal(t, e.Container.ID, "c1")
+		assert.Equal(t, e.Container.Name, "n")
+		assert.Equal(t, e.Container.runID(), "r1")
+	}
+	err := <-broken
+	assert.Error(t, err, "watch the engine's events: EOF")
+	assert.Assert(t, errdefs.IsUnavailable(err), "a stream that ends is a reason to look again")
+	var filters map[string]map[string]bool
+	assert.NilError(t, json.Unmarshal([]byte(stub.sent()[0].query["filters"][0]), &filters))
+	assert.DeepEqual(t, filters, map[string]map[string]bool{
+		"type": {"container": true}, "label": {"io.prefect.flow-run-id": true},
+		"event": {"create": true, "start": true, "oom": true, "die": true, "destroy": true},
+	})
+}
+
+func TestAListHasTheStatesAndLabelsOfContainers(t *testing.T) {
+	docker, stub := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{
+		"GET /containers/json": answer(`[{"Id":"c1","Names":["/n1"],"State":"exited","Created":1767323045,"Labels":{"io.prefect.flow-run-id":"r1"}},{"Id":"c2","Names":[],"State":"running"}]`),
+	})
+	list, err := docker.List(t.Context())
+	assert.NilError(t, err)
+	assert.DeepEqual(t, list, []Container{
+		{ID: "c1", Name: "n1", State: "exited", Created: time.Unix(1767323045, 0), Labels: map[string]string{"io.prefect.flow-run-id": "r1"}},
+		{ID: "c2", State: "running", Created: time.Unix(0, 0)},
+	})
+	assert.DeepEqual(t, stub.sent()[0].query, map[string][]string{"all": {"1"}, "filters": {`{"label":{"io.prefect.flow-run-id":true}}`}})
+}
+
+func TestAnInspectionTellsHowAContainerEnded(t *testing.T) {
+	docker, _ := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{
+		"GET /containers/n1/json": answer(`{"Id":"c1","Name":"/n1","Image":"sha256:1","Created":"2026-01-02T03:04:05.6Z",
+			"State":{"Status":"exited","ExitCode":137,"OOMKilled":true,"StartedAt":"2026-01-02T03:04:06Z","FinishedAt":"0001-01-01T00:00:00Z"},
+			"HostConfig":{"Memory":1024},"Config":{"Image":"flow:1","Labels":{"a":"b"}}}`),
+		"GET /containers/odd/json": answer(`{"Id":"c1"}`),
+	})
+	found, err := docker.Inspect(t.Context(), "n1")
+	assert.NilError(t, err)
+	assert.DeepEqual(t, found, ContainerDetails{
+		Container: Container{ID: "c1", Name: "n1", State: "exited", Created: time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.UTC), Labels: map[string]string{"a": "b"}},
+		ExitCode:  137, OOMKilled: true, StartedAt: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC), Image: "flow:1", ImageID: "sha256:1", Memory: 1024,
+	})
+	_, err = docker.Inspect(t.Context(), "odd")
+	assert.ErrorContains(t, err, "tells no state of it")
+}
+
+func TestImagesAreNamedByTheirDigestInARepository(t *testing.T) {
+	docker, _ := newStubbedDocker(t, DockerOptions{}, map[string]http.HandlerFunc{
+		"GET /images/sha256:1/json": answer(`{"Id":"sha256:1","RepoDigests":["reg.io/flow@sha256:9"]}`),
+		"GET /images/sha256:2/json": answer(`{"Id":"sha256:2"}`),
+	})
+	for id, want := range map[string]string{"sha256:1": "reg.io/flow@sha256:9", "sha256:2": "sha256:2"} {
+		digest, err := docker.ImageDigest(t.Context(), id)
+		assert.NilError(t, err)
+		assert.Equal(t, digest, want)
 	}
 }
 
@@ -584,7 +659,7 @@ func TestACancelledCallSaysSo(t *testing.T) {
 	docker, _ := newStubbedDocker(t, DockerOptions{}, nil)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(fmt.Errorf("enough"))
-	for _, err := range []error{docker.Start(ctx, "id"), docker.Pull(ctx, "x/y", nil), docker.Logs(ctx, "id", io.Discard)} {
+	for _, err := range []error{docker.Start(ctx, "id"), docker.Pull(ctx, "x/y", nil), docker.Logs(ctx, "id", LogsOptions{}, io.Discard)} {
 		assert.Check(t, is.ErrorIs(err, context.Canceled))
 	}
 }

@@ -100,8 +100,11 @@ func TestEveryVerbGivesUpAfterTheTimeout(t *testing.T) {
 		"start":   {"POST /containers/id/start", "start container id", func(ctx context.Context, d *Docker) error { return d.Start(ctx, "id") }},
 		"remove":  {"DELETE /containers/id", "remove container id", func(ctx context.Context, d *Docker) error { return d.Remove(ctx, "id") }},
 		"gateway": {"GET /networks/bridge", "find the gateway of the engine's default bridge", func(ctx context.Context, d *Docker) error { _, err := d.BridgeGateway(ctx); return err }},
-		"wait": {"POST /containers/id/wait", "wait for container id", func(ctx context.Context, d *Docker) error {
-			_, errs := d.Wait(ctx, "id")
+		"list":    {"GET /containers/json", "list the flow containers", func(ctx context.Context, d *Docker) error { _, err := d.List(ctx); return err }},
+		"inspect": {"GET /containers/id/json", `look at container "id"`, func(ctx context.Context, d *Docker) error { _, err := d.Inspect(ctx, "id"); return err }},
+		"image":   {"GET /images/id/json", "look at image id", func(ctx context.Context, d *Docker) error { _, err := d.ImageDigest(ctx, "id"); return err }},
+		"events": {"GET /events", "watch the engine's events", func(ctx context.Context, d *Docker) error {
+			_, errs := d.Events(ctx)
 			return <-errs
 		}},
 	} {
@@ -113,11 +116,20 @@ func TestEveryVerbGivesUpAfterTheTimeout(t *testing.T) {
 					err := tc.call(t.Context(), d)
 					assert.Error(t, err, tc.want+": the engine at ssh://stub gave no answer within "+limit.effective.String())
 					assert.Check(t, errdefs.IsDeadlineExceeded(err))
+					assert.Check(t, errdefs.IsUnavailable(err), "what it did is not known")
 					assert.Equal(t, time.Since(begin), limit.effective)
 				})
 			})
 		}
 	}
+}
+
+func TestAStopWaitsForTheGraceTimeAsWell(t *testing.T) {
+	inVirtualTime(t, DockerOptions{Timeout: 5 * time.Second}, map[string]http.HandlerFunc{"POST /containers/id/stop": hang}, func(t *testing.T, d *Docker, _ *engineStub) {
+		begin := time.Now()
+		assert.ErrorContains(t, d.Stop(t.Context(), "id", 10*time.Second), "gave no answer within 15s")
+		assert.Equal(t, time.Since(begin), 15*time.Second)
+	})
 }
 
 func TestTheCallersOwnDeadlineIsNotTheEnginesFault(t *testing.T) {
@@ -168,7 +180,7 @@ func TestAPullMayTakeHoursButNotBeSilent(t *testing.T) {
 	}
 }
 
-func TestLogsAndWaitLastAsLongAsTheContainer(t *testing.T) {
+func TestLogsAndEventsLastAsLongAsTheContainer(t *testing.T) {
 	const day = 24 * time.Hour
 	inVirtualTime(t, DockerOptions{}, map[string]http.HandlerFunc{
 		"GET /containers/id/json": answer(`{"Id":"id","State":{},"Config":{}}`),
@@ -177,21 +189,16 @@ func TestLogsAndWaitLastAsLongAsTheContainer(t *testing.T) {
 			<-time.After(day)
 			_, _ = io.WriteString(w, frame(1, "done\n"))
 		},
-		"POST /containers/id/wait": func(w http.ResponseWriter, _ *http.Request) {
+		"GET /events": func(w http.ResponseWriter, _ *http.Request) {
 			w.(http.Flusher).Flush()
 			<-time.After(day)
-			_, _ = io.WriteString(w, `{"StatusCode":0}`)
+			_, _ = io.WriteString(w, `{"Type":"container","Action":"die","Actor":{"ID":"id","Attributes":{"exitCode":"3"}}}`)
 		},
 	}, func(t *testing.T, d *Docker, _ *engineStub) {
 		begin := time.Now()
-		codes, errs := d.Wait(t.Context(), "id")
-		assert.NilError(t, d.Logs(t.Context(), "id", io.Discard))
-		select {
-		case code := <-codes:
-			assert.Equal(t, code, 0)
-		case err := <-errs:
-			assert.NilError(t, err)
-		}
+		events, _ := d.Events(t.Context())
+		assert.NilError(t, d.Logs(t.Context(), "id", LogsOptions{Follow: true}, io.Discard))
+		assert.Equal(t, (<-events).ExitCode, 3)
 		assert.Equal(t, time.Since(begin), day)
 	})
 }
@@ -202,47 +209,6 @@ const (
 )
 
 var namedSpec = Spec{Name: "my-run", Image: "demo", Labels: map[string]string{labelFlowRunID: "run-1"}}
-
-func TestACreateWithoutAnAnswerIsLookedFor(t *testing.T) {
-	missing := refuse(http.StatusNotFound, "No such container: my-run")
-	half := refuse(http.StatusInternalServerError, "could not find container for entity id")
-	abort := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-	timeout := `create container "my-run": the engine at ssh://stub gave no answer within 1m0s`
-	for name, tc := range map[string]struct {
-		create, inspect http.HandlerFunc
-		want            string // error; empty: adopted
-		took            time.Duration
-	}{
-		"made in time":               {hang, answer(ours), "", time.Minute},
-		"made a little later":        {hang, inTurn(missing, half, answer(ours)), "", time.Minute + 2*adoptInterval},
-		"never made":                 {hang, missing, timeout, time.Minute + adoptWindow},
-		"connection lost":            {abort, answer(ours), "", 0},
-		"connection lost, not made":  {abort, missing, `create container "my-run": the connection to the engine at ssh://stub failed: EOF`, adoptWindow},
-		"engine still silent":        {hang, hang, timeout, 2 * time.Minute},
-		"engine gone":                {abort, abort, `create container "my-run": the connection to the engine at ssh://stub failed: EOF`, 0},
-		"another run's":              {hang, answer(`{"Id":"x","State":{"Status":"created"},"Config":{"Labels":{"io.prefect.flow-run-id":"run-2"}}}`), timeout, time.Minute},
-		"nobody's":                   {hang, answer(`{"Id":"x","State":{"Status":"created"},"Config":{}}`), timeout, time.Minute},
-		"of an attempt that has run": {hang, answer(`{"Id":"x","State":{"Status":"exited"},"Config":{"Labels":{"io.prefect.flow-run-id":"run-1"}}}`), timeout, time.Minute},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inVirtualTime(t, DockerOptions{Address: "ssh://stub"}, map[string]http.HandlerFunc{
-				"POST /containers/create":     tc.create,
-				"GET /containers/my-run/json": tc.inspect,
-			}, func(t *testing.T, d *Docker, stub *engineStub) {
-				begin := time.Now()
-				id, err := d.Create(t.Context(), namedSpec)
-				if tc.want == "" {
-					assert.NilError(t, err)
-					assert.Equal(t, id, fullID)
-				} else {
-					assert.Error(t, err, tc.want)
-				}
-				assert.Equal(t, time.Since(begin), tc.took)
-				assert.Equal(t, count(stub.lines(), createLine), 1, "never a second request")
-			})
-		})
-	}
-}
 
 func TestAConflictIsLookedInto(t *testing.T) {
 	missing := refuse(http.StatusNotFound, "No such container: my-run")
@@ -282,6 +248,20 @@ func TestAConflictIsLookedInto(t *testing.T) {
 				tc.check(t, id, err)
 				assert.Check(t, is.Equal(count(stub.lines(), createLine), tc.creates))
 				assert.Check(t, time.Since(begin) < 5*time.Second)
+			})
+		})
+	}
+}
+
+// What a create without an answer did is for the launch to find out, by repeating it.
+func TestACreateWithoutAnAnswerIsNotRepeatedBlindly(t *testing.T) {
+	abort := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	for name, create := range map[string]http.HandlerFunc{"timeout": hang, "connection lost": abort} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, DockerOptions{}, map[string]http.HandlerFunc{"POST /containers/create": create}, func(t *testing.T, d *Docker, stub *engineStub) {
+				_, err := d.Create(t.Context(), namedSpec)
+				assert.Check(t, errdefs.IsUnavailable(err), "%v", err)
+				assert.Equal(t, count(stub.lines(), createLine), 1)
 			})
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker-prefect/docker-prefect/graphql"
 	"gotest.tools/v3/assert"
 )
@@ -28,7 +29,11 @@ type fakeAPI struct {
 	polls    []time.Time
 	due      []time.Time // of task runs, by metadata query
 	tasks    map[string][]graphql.TaskRun
-	holder   func(runID string) (state, agentID string)
+	status   func(runID string) graphql.RunStatus // instead of what the run's history says
+	claimed  []graphql.FlowRun
+	running  []graphql.TaskRun // task runs that are Running
+	queue    []graphql.QueuedRun
+	lastLog  time.Time
 	onState  func(runID string, state graphql.State) error // before the state is stored
 	pollErrs []error
 	logErrs  []error
@@ -92,12 +97,53 @@ func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, due time.Time) ([
 	return found, nil
 }
 
-func (f *fakeAPI) Holder(_ context.Context, runID string) (string, string, error) {
-	if f.holder == nil {
-		return "Running", "agent-id", nil
+func (f *fakeAPI) ClaimedRuns(context.Context) ([]graphql.FlowRun, error) { return f.claimed, nil }
+
+func (f *fakeAPI) FlowRunStatus(_ context.Context, runID string) (graphql.RunStatus, error) {
+	if f.status != nil {
+		return f.status(runID), nil
 	}
-	state, agentID := f.holder(runID)
-	return state, agentID, nil
+	return graphql.RunStatus{State: f.current(runID), AgentID: "agent-id"}, nil
+}
+
+func (f *fakeAPI) FlowRunStates(_ context.Context, ids []string) (map[string]string, error) {
+	states := map[string]string{}
+	for _, id := range ids {
+		if state := f.current(id); state != "" {
+			states[id] = state
+		}
+	}
+	return states, nil
+}
+
+// current is the type of the last state that was set.
+func (f *fakeAPI) current(runID string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if states := f.states[runID]; len(states) > 0 {
+		kind, _, _ := strings.Cut(states[len(states)-1], ":")
+		return kind
+	}
+	return "Scheduled"
+}
+
+// become sets a state as the flow's own process, or a user, would.
+func (f *fakeAPI) become(runID, state string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.states[runID] = append(f.states[runID], state+": by somebody else")
+}
+
+func (f *fakeAPI) DueOfTenant(context.Context, time.Time, int) ([]graphql.QueuedRun, error) {
+	return f.queue, nil
+}
+
+func (f *fakeAPI) LastLogTime(context.Context, string, string) (time.Time, error) {
+	return f.lastLog, nil
+}
+
+func (f *fakeAPI) RunningTaskRuns(context.Context, string) ([]graphql.TaskRun, error) {
+	return f.running, nil
 }
 
 func (f *fakeAPI) TaskRuns(_ context.Context, runID string) ([]graphql.TaskRun, error) {
@@ -161,16 +207,26 @@ func (f *fakeAPI) history(id string) []string {
 	return slices.Clone(f.states[id])
 }
 
-// fakeLauncher records specs; what a launch does is the test's to say.
+// fakeLauncher records specs, and is an engine in memory; what a launch does is the test's to say.
 type fakeLauncher struct {
 	mu       sync.Mutex
 	specs    []Spec
 	started  []time.Time
-	launch   func(Spec) (Launched, error)
+	launch   func(Spec) (id string, err error)
+	exits    func(Spec) (code int, at once) // how each container ends
 	checkErr func() error
+	listErr  func() error
 	output   string // of every container
+	stopped  []string
 	removed  []string
+	known    map[string]*ContainerDetails
+	streams  []chan error
+	events   []chan Event
+	listed   int
 }
+
+// once tells whether something happens at once.
+type once bool
 
 func (f *fakeLauncher) Check(context.Context) error {
 	if f.checkErr != nil {
@@ -180,34 +236,152 @@ func (f *fakeLauncher) Check(context.Context) error {
 }
 
 func (f *fakeLauncher) Info(context.Context) (EngineInfo, error) {
-	return EngineInfo{Name: "engine", Version: "28.5.2", APIVersion: "1.51", OSType: "linux"}, nil
+	return EngineInfo{ID: "ENGINE", Name: "engine", Version: "28.5.2", APIVersion: "1.51", OSType: "linux"}, nil
 }
 
-func (f *fakeLauncher) Launch(ctx context.Context, spec Spec) (Launched, error) {
+func (f *fakeLauncher) Launch(ctx context.Context, spec Spec) (string, error) {
 	if err := ctx.Err(); err != nil {
-		return Launched{}, err
+		return "", err
 	}
 	f.mu.Lock()
 	f.specs = append(f.specs, spec)
 	f.started = append(f.started, time.Now())
-	launch := f.launch
+	launch, n := f.launch, len(f.specs)
 	f.mu.Unlock()
-	if launch == nil {
-		return Launched{ID: "c0ffee"}, nil
+	id := "c0ffee"
+	if n > 1 {
+		id += fmt.Sprint(n)
 	}
-	return launch(spec)
+	if launch != nil {
+		given, err := launch(spec)
+		if err != nil {
+			return "", err
+		}
+		if given != "" {
+			id = given
+		}
+	}
+	f.put(ContainerDetails{Container: Container{ID: id, Name: spec.Name, State: stateRunning, Labels: spec.Labels}, Image: spec.Image, ImageID: "sha256:1"})
+	if f.exits != nil {
+		if code, now := f.exits(spec); now {
+			f.die(id, code)
+		}
+	}
+	return id, nil
 }
 
-func (f *fakeLauncher) Logs(_ context.Context, _ string, w io.Writer) error {
-	_, err := io.WriteString(w, f.output)
-	return err
+// put makes a container known, without an event.
+func (f *fakeLauncher) put(c ContainerDetails) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.known == nil {
+		f.known = map[string]*ContainerDetails{}
+	}
+	c.Created = time.Now()
+	f.known[c.ID] = &c
+}
+
+// die ends a container, and tells those who watch.
+func (f *fakeLauncher) die(id string, code int) {
+	f.mu.Lock()
+	c := f.known[id]
+	c.State, c.ExitCode, c.FinishedAt = stateExited, code, time.Now()
+	e := Event{Kind: EventDie, Container: c.Container, ExitCode: code}
+	watchers := slices.Clone(f.events)
+	f.mu.Unlock()
+	for _, w := range watchers {
+		w <- e
+	}
+}
+
+// dieUnseen ends a container as while the engine is down: no event tells it.
+func (f *fakeLauncher) dieUnseen(id string, code int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.known[id]
+	c.State, c.ExitCode, c.FinishedAt = stateExited, code, time.Now()
+}
+
+// breakStreams ends all streams of events.
+func (f *fakeLauncher) breakStreams() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.streams {
+		s <- fmt.Errorf("the connection broke: %w", errdefs.ErrUnavailable)
+	}
+	f.streams, f.events = nil, nil
+}
+
+func (f *fakeLauncher) Events(context.Context) (<-chan Event, <-chan error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	events, broken := make(chan Event, 100), make(chan error, 1)
+	f.events, f.streams = append(f.events, events), append(f.streams, broken)
+	return events, broken
+}
+
+func (f *fakeLauncher) List(context.Context) ([]Container, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listed++
+	if f.listErr != nil {
+		if err := f.listErr(); err != nil {
+			return nil, err
+		}
+	}
+	var list []Container
+	for _, c := range f.known {
+		list = append(list, c.Container)
+	}
+	return list, nil
+}
+
+func (f *fakeLauncher) Inspect(_ context.Context, id string) (ContainerDetails, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.known[id]; c != nil {
+		return *c, nil
+	}
+	return ContainerDetails{}, fmt.Errorf("no such container: %w", errdefs.ErrNotFound)
+}
+
+func (f *fakeLauncher) ImageDigest(_ context.Context, id string) (string, error) {
+	return "repo@" + id, nil
+}
+
+func (f *fakeLauncher) Logs(_ context.Context, _ string, opts LogsOptions, w io.Writer) error {
+	for _, line := range strings.SplitAfter(f.output, "\n") {
+		if opts.Timestamps && line != "" {
+			line = time.Now().Format(time.RFC3339Nano) + " " + line
+		}
+		if _, err := io.WriteString(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fakeLauncher) Stop(_ context.Context, id string, _ time.Duration) error {
+	f.mu.Lock()
+	f.stopped = append(f.stopped, id)
+	f.mu.Unlock()
+	f.die(id, 143)
+	return nil
 }
 
 func (f *fakeLauncher) Remove(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.removed = append(f.removed, id)
+	delete(f.known, id)
 	return nil
+}
+
+// starts is how many containers were launched.
+func (f *fakeLauncher) starts() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.specs)
 }
 
 // scheduledRun is a run that starts at the given time; zero: at once.
@@ -251,6 +425,12 @@ func newTestAgent(t *testing.T, cfg Config, api API, launcher Launcher) (*Agent,
 	}
 	if cfg.Backend == "" {
 		cfg.Backend = "server"
+	}
+	if cfg.OnCrash == "" {
+		cfg.OnCrash = CrashFails
+	}
+	if cfg.StuckAfter == 0 {
+		cfg.StuckAfter = time.Hour
 	}
 	log := &testLog{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -12,17 +12,16 @@ import (
 
 // logSource is the part of an engine or launcher that has the output of containers.
 type logSource interface {
-	Logs(ctx context.Context, id string, w io.Writer) error
+	Logs(ctx context.Context, id string, opts LogsOptions, w io.Writer) error
 }
 
-// streamContainerLogs copies a container's output to w, each line in a single Write, until the container
-// or ctx ends.
-func streamContainerLogs(ctx context.Context, source logSource, id string, w io.Writer) error {
+// copyLines copies a container's output to w, each line in a single Write.
+func copyLines(ctx context.Context, source logSource, id string, opts LogsOptions, w io.Writer) error {
 	lines := &lineSplitter{emit: func(line []byte) error {
 		_, err := w.Write(append(line, '\n'))
 		return err
 	}}
-	err := source.Logs(ctx, id, lines)
+	err := source.Logs(ctx, id, opts, lines)
 	return errors.Join(err, lines.flush())
 }
 

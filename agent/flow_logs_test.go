@@ -20,7 +20,7 @@ type chunks struct {
 	err    error
 }
 
-func (c chunks) Logs(_ context.Context, _ string, w io.Writer) error {
+func (c chunks) Logs(_ context.Context, _ string, _ LogsOptions, w io.Writer) error {
 	for _, piece := range c.pieces {
 		if _, err := io.WriteString(w, piece); err != nil {
 			return err
@@ -58,7 +58,7 @@ func TestContainerOutputIsCopiedLineByLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out writes
-			assert.NilError(t, streamContainerLogs(t.Context(), chunks{pieces: tc.pieces}, "id", &out))
+			assert.NilError(t, copyLines(t.Context(), chunks{pieces: tc.pieces}, "id", LogsOptions{}, &out))
 			assert.Check(t, is.DeepEqual(out.got, tc.want))
 		})
 	}
@@ -66,7 +66,7 @@ func TestContainerOutputIsCopiedLineByLine(t *testing.T) {
 
 func TestAnInterruptedCopyKeepsWhatCame(t *testing.T) {
 	var out writes
-	err := streamContainerLogs(t.Context(), chunks{[]string{"one\ntw"}, errDown}, "id", &out)
+	err := copyLines(t.Context(), chunks{[]string{"one\ntw"}, errDown}, "id", LogsOptions{}, &out)
 	assert.ErrorIs(t, err, errDown)
 	assert.DeepEqual(t, out.got, []string{"one\n", "tw\n"})
 }
@@ -76,7 +76,7 @@ type fullDisk struct{}
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestACopyEndsWhenItsOutputFails(t *testing.T) {
-	err := streamContainerLogs(t.Context(), chunks{pieces: []string{"one\n", "two\n"}}, "id", fullDisk{})
+	err := copyLines(t.Context(), chunks{pieces: []string{"one\n", "two\n"}}, "id", LogsOptions{}, fullDisk{})
 	assert.ErrorContains(t, err, "no space left on device")
 }
 
@@ -88,7 +88,7 @@ func TestOutputOfConcurrentContainersKeepsItsLines(t *testing.T) {
 	for n := range containers {
 		line := strings.Repeat(fmt.Sprintf("%02d", n), 50)
 		pieces := strings.SplitAfter(strings.Repeat(line[:33]+"|"+line[33:]+"\n", lines), "|")
-		copies.Go(func() { assert.Check(t, streamContainerLogs(t.Context(), chunks{pieces: pieces}, "id", shared)) })
+		copies.Go(func() { assert.Check(t, copyLines(t.Context(), chunks{pieces: pieces}, "id", LogsOptions{}, shared)) })
 	}
 	copies.Wait()
 	count := 0
@@ -108,13 +108,13 @@ func FuzzLinesAreTheSameInAnyPieces(f *testing.F) {
 		if len(text) > 0 {
 			text = strings.Repeat(text, min(int(times), 3*maxLine/len(text)))
 		}
-		assert.NilError(t, streamContainerLogs(t.Context(), chunks{pieces: []string{text}}, "id", &whole))
+		assert.NilError(t, copyLines(t.Context(), chunks{pieces: []string{text}}, "id", LogsOptions{}, &whole))
 		size := max(int(chunk), len(text)/1000, 1)
 		source := chunks{}
 		for rest := text; rest != ""; rest = rest[min(size, len(rest)):] {
 			source.pieces = append(source.pieces, rest[:min(size, len(rest))])
 		}
-		assert.NilError(t, streamContainerLogs(t.Context(), source, "id", &pieces))
+		assert.NilError(t, copyLines(t.Context(), source, "id", LogsOptions{}, &pieces))
 		assert.DeepEqual(t, pieces.got, whole.got)
 		for _, line := range whole.got {
 			assert.Assert(t, len(line) <= 3*maxLine+1) // U+FFFD has three bytes

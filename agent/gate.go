@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,14 +20,17 @@ const (
 type gate struct {
 	check func(context.Context) error
 	away  outage
+	log   *slog.Logger
 
 	turn      chan struct{} // holds one: who checks
 	result    error         // of the last check,
 	goodUntil time.Time     // and how long it counts
+	isFull    atomic.Bool   // the engine's disk,
+	fullSince time.Time     // and since when
 }
 
 func newGate(check func(context.Context) error, log *slog.Logger) *gate {
-	return &gate{check: check, away: outage{log: log, what: "the container engine"}, turn: make(chan struct{}, 1)}
+	return &gate{check: check, away: outage{log: log, what: "the container engine"}, log: log, turn: make(chan struct{}, 1)}
 }
 
 // open returns an error while the engine does not answer. It says once when that begins, and once when it
@@ -55,6 +59,41 @@ func (g *gate) open(ctx context.Context) error {
 	// A failure counts as long, or all who wait here would ask a hung engine one after the other.
 	g.result, g.goodUntil = err, time.Now().Add(gateInterval)
 	return err
+}
+
+// doubt makes the next look a fresh one: a request has just failed.
+func (g *gate) doubt() {
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
+	if g.result == nil {
+		g.goodUntil = time.Time{}
+	}
+}
+
+// fullPause is how long nothing is claimed for an engine whose disk is full.
+const fullPause = 30 * time.Second
+
+// full keeps the gate shut for a while: the engine answers, but has no room for a container.
+func (g *gate) full(err error) {
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
+	if !g.isFull.Swap(true) {
+		g.fullSince = time.Now()
+		g.log.Error("The disk of the container engine is full; no flow runs are taken until there is room", "reason", err)
+	}
+	g.result, g.goodUntil = err, time.Now().Add(fullPause)
+}
+
+// fits tells that there was room for a container.
+func (g *gate) fits() {
+	if !g.isFull.Load() {
+		return
+	}
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
+	if g.isFull.Swap(false) {
+		g.log.Info("The container engine has room again", "after", time.Since(g.fullSince).Round(time.Second))
+	}
 }
 
 // wait waits until the engine answers, and reports false if ctx ended first.

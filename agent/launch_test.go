@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"gotest.tools/v3/assert"
 )
 
@@ -24,7 +26,7 @@ type fakeEngine struct {
 	connect  func() error
 	start    func() error
 	remove   func() error
-	exits    chan int
+	inspect  func(name string) (ContainerDetails, error)
 }
 
 func (f *fakeEngine) record(call string) {
@@ -85,38 +87,48 @@ func (f *fakeEngine) Remove(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fakeEngine) Logs(context.Context, string, io.Writer) error { return nil }
-
-func (f *fakeEngine) Wait(_ context.Context, id string) (<-chan int, <-chan error) {
-	f.record("wait " + id)
-	return f.exits, nil
+func (f *fakeEngine) Inspect(_ context.Context, name string) (ContainerDetails, error) {
+	f.record("inspect " + name)
+	if f.inspect != nil {
+		return f.inspect(name)
+	}
+	return ContainerDetails{}, nil
 }
 
-func launchWith(t *testing.T, engine *fakeEngine, spec Spec) (Launched, error) {
+func (f *fakeEngine) Events(context.Context) (<-chan Event, <-chan error)        { return nil, nil }
+func (f *fakeEngine) List(context.Context) ([]Container, error)                  { return nil, nil }
+func (f *fakeEngine) ImageDigest(context.Context, string) (string, error)        { return "", nil }
+func (f *fakeEngine) Logs(context.Context, string, LogsOptions, io.Writer) error { return nil }
+func (f *fakeEngine) Stop(context.Context, string, time.Duration) error          { return nil }
+
+// launchable has the labels that a container is recognised by.
+func launchable(s Spec) Spec {
+	s.Labels = map[string]string{labelFlowRunID: "r1", labelAttempt: "1", labelAgent: "me"}
+	return s
+}
+
+func launchWith(t *testing.T, engine *fakeEngine, spec Spec) (string, error) {
 	t.Helper()
-	return NewEngineLauncher(engine, 1, slog.New(slog.DiscardHandler)).Launch(t.Context(), spec)
+	return NewEngineLauncher(engine, 1, slog.New(slog.DiscardHandler)).Launch(t.Context(), launchable(spec))
 }
 
 func TestLaunchOrder(t *testing.T) {
-	engine := &fakeEngine{exits: make(chan int, 1)}
-	engine.exits <- 3
+	engine := &fakeEngine{}
 	got, err := launchWith(t, engine, Spec{
 		Name: "run", Image: "org/flow", Pull: true, NamedVolumes: []string{"v1", "v2"},
-		Networks: []string{"n1", "n2", "n3"}, Supervised: true,
+		Networks: []string{"n1", "n2", "n3"},
 	})
 	assert.NilError(t, err)
-	assert.Equal(t, got.ID, "id")
-	assert.Equal(t, <-got.Exit, Exit{Code: 3})
+	assert.Equal(t, got, "id")
 	assert.DeepEqual(t, engine.calls, []string{
-		"pull org/flow", "volume v1", "volume v2", "create run", "connect id to n2", "connect id to n3", "wait id", "start id",
+		"pull org/flow", "volume v1", "volume v2", "create run", "connect id to n2", "connect id to n3", "start id",
 	})
 }
 
 func TestLaunchPullsOnlyWhenTold(t *testing.T) {
 	engine := &fakeEngine{}
-	got, err := launchWith(t, engine, Spec{Name: "run", Image: "org/flow"})
+	_, err := launchWith(t, engine, Spec{Name: "run", Image: "org/flow"})
 	assert.NilError(t, err)
-	assert.Assert(t, got.Exit == nil)
 	assert.DeepEqual(t, engine.calls, []string{"create run", "start id"})
 }
 
@@ -137,13 +149,53 @@ func TestTakenNamesAreNumbered(t *testing.T) {
 	}}
 	_, err := launchWith(t, engine, Spec{Name: "run"})
 	assert.NilError(t, err)
-	assert.DeepEqual(t, engine.calls, []string{"create run", "create run-1", "create run-2", "start id"})
+	assert.DeepEqual(t, engine.calls, []string{
+		"create run", "inspect run", "create run-1", "inspect run-1", "create run-2", "start id",
+	})
 }
 
 func TestTheSearchForANameEnds(t *testing.T) {
 	engine := &fakeEngine{create: func(Spec) (string, error) { return "", ErrNameTaken }}
 	_, err := launchWith(t, engine, Spec{Name: "run"})
 	assert.ErrorContains(t, err, `"run" and 1000 names after it are taken`)
+}
+
+// The name is the lock: the engine refuses a second container of one execution, and the first is looked at.
+func TestAnExecutionHasOneContainer(t *testing.T) {
+	ours := launchable(Spec{}).Labels
+	for _, tc := range []struct {
+		name, state string
+		labels      map[string]string
+		calls       []string
+		err         error
+	}{
+		{"created and not started", stateCreated, ours, []string{"create run", "inspect run", "connect old to n2", "start old"}, nil},
+		{"running", stateRunning, ours, []string{"create run", "inspect run"}, nil},
+		{"ended already", stateExited, ours, []string{"create run", "inspect run"}, nil},
+		{"another agent's", stateRunning, map[string]string{labelFlowRunID: "r1", labelAttempt: "1", labelAgent: "other"}, []string{"create run", "inspect run"}, ErrElsewhere},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			engine := &fakeEngine{
+				create: func(Spec) (string, error) { return "", ErrNameTaken },
+				inspect: func(string) (ContainerDetails, error) {
+					return ContainerDetails{Container: Container{ID: "old", State: tc.state, Labels: tc.labels}}, nil
+				},
+			}
+			id, err := launchWith(t, engine, Spec{Name: "run", Networks: []string{"n1", "n2"}})
+			if assert.Check(t, errors.Is(err, tc.err)); tc.err == nil {
+				assert.Equal(t, id, "old")
+			}
+			assert.DeepEqual(t, engine.calls, tc.calls)
+		})
+	}
+}
+
+// What an engine did that went away in the middle is not known: nothing is removed, the launch is repeated.
+func TestALaunchWithoutAnAnswerLeavesWhatThereIs(t *testing.T) {
+	engine := &fakeEngine{start: func() error { return fmt.Errorf("no answer: %w", errdefs.ErrUnavailable) }}
+	_, err := launchWith(t, engine, Spec{Name: "run"})
+	assert.Assert(t, errdefs.IsUnavailable(err))
+	assert.DeepEqual(t, engine.calls, []string{"create run", "start id"})
 }
 
 func TestWhatCannotBeStartedIsRemoved(t *testing.T) {

@@ -13,14 +13,20 @@ import (
 // maxName keeps names usable in URLs; engines have no limit of their own.
 const maxName = 250
 
-// containerName is the readable name of a run's container: its flow-run name in the characters that
-// engines allow, or its id where too little is left (1.4.1 docker/agent.py). It is not unique.
+// runDigits are enough of a run's id to tell runs of one name apart.
+const runDigits = 12
+
+// containerName is the same for all who launch the same execution of a run, so that the engine refuses the
+// second container: the flow-run name in the characters that engines allow (1.4.1 docker/agent.py), the end
+// of the run's id, and which execution it is. Python's name is the first part, numbered when it is taken.
 func containerName(run graphql.FlowRun) string {
+	suffix := "-" + attemptOf(run)
 	name := strings.TrimLeft(slug(run.Name), "_-.")
-	if len(name) < 2 { // engines want two characters
-		return run.ID
+	if name == "" {
+		return run.ID + suffix
 	}
-	return name
+	suffix = "-" + lastDigits(run.ID, runDigits) + suffix
+	return strings.TrimRight(name[:min(len(name), maxName-len(suffix))], "-") + suffix
 }
 
 var (

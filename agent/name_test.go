@@ -33,8 +33,8 @@ func TestContainersAreNamedAfterTheirFlowRun(t *testing.T) {
 		"run (1)":                        "run-1",
 		"trailing.":                      "trailing.",
 		"trailing-":                      "trailing",
-		strings.Repeat("x", 300):         strings.Repeat("x", 250),
-		strings.Repeat("x", 249) + "-yy": strings.Repeat("x", 249),
+		strings.Repeat("x", 300):         strings.Repeat("x", 235),
+		strings.Repeat("x", 234) + "-yy": strings.Repeat("x", 234),
 		"salt &amp; &#65;&#x42; &copy;":  "salt-AB",
 		"AT&T &copy":                     "AT-T-copy",
 		"caf&eacute;":                    "cafe",
@@ -44,11 +44,14 @@ func TestContainersAreNamedAfterTheirFlowRun(t *testing.T) {
 		"Привет":                         "Privet",
 		"emoji 🎉 run":                    "emoji-run",
 		"two\nlines":                     "two-lines",
-		"a":                              someRunID, // engines refuse names of one character
-		"-a-":                            someRunID,
+		"a":                              "a",
+		"-a-":                            "a",
 		"ab":                             "ab",
 	} {
-		assert.Check(t, is.Equal(containerName(graphql.FlowRun{ID: someRunID, Name: name}), want), "name %q", name)
+		if want != someRunID {
+			want += "-d3b3bd1e6a5b"
+		}
+		assert.Check(t, is.Equal(containerName(graphql.FlowRun{ID: someRunID, Name: name, Version: 7}), want+"-7"), "name %q", name)
 	}
 }
 
@@ -61,6 +64,6 @@ func FuzzSlug(f *testing.F) {
 		got := containerName(graphql.FlowRun{ID: someRunID, Name: name})
 		assert.Check(t, valid.MatchString(got), "%q becomes %q", name, got)
 		assert.Check(t, len(got) <= maxName)
-		assert.Check(t, is.Equal(containerName(graphql.FlowRun{ID: someRunID, Name: got}), got), "a name stays what it is")
+		assert.Check(t, strings.HasSuffix(got, "-0"), "%q", got)
 	})
 }

@@ -304,7 +304,7 @@ func TestThePolicyHoldsForRunsAndNotForTheAgentsOwnSettings(t *testing.T) {
 	vols, err := ParseVolumes([]string{"/var/run/docker.sock:/var/run/docker.sock"}, false)
 	assert.NilError(t, err)
 	run := graphql.FlowRun{ID: someRunID, Flow: graphql.Flow{Storage: json.RawMessage(localStorage), CoreVersion: "1.4.1"}}
-	spec, err := buildSpec(cfg, vols, modernEngine, run)
+	spec, err := buildSpec(cfg, vols, Owner{}, modernEngine, run)
 	assert.NilError(t, err)
 	assert.Check(t, is.DeepEqual(spec.HostConfig["Binds"], []string{"/var/run/docker.sock:/var/run/docker.sock:rw"}))
 	assert.Check(t, is.Equal(spec.HostConfig["NetworkMode"], "host"))
@@ -316,12 +316,12 @@ func TestThePolicyHoldsForRunsAndNotForTheAgentsOwnSettings(t *testing.T) {
 		`{"type": "DockerRun", "command": ["x"], "host_config": {"pid_mode": "host"}}`: "--host-config-policy restricted: pid_mode",
 	} {
 		run.RunConfig = json.RawMessage(config)
-		_, err := buildSpec(cfg, vols, modernEngine, run)
+		_, err := buildSpec(cfg, vols, Owner{}, modernEngine, run)
 		assert.Check(t, is.ErrorContains(err, says), config)
 	}
 	run.RunConfig = nil
 	run.Flow.Storage = json.RawMessage(`{"type": "Docker", "registry_url": "quay.io", "image_name": "x", "image_tag": "1"}`)
-	_, err = buildSpec(cfg, vols, modernEngine, run)
+	_, err = buildSpec(cfg, vols, Owner{}, modernEngine, run)
 	assert.Check(t, is.ErrorContains(err, "quay.io/x:1"), "images of storage, too")
 }
 

@@ -65,13 +65,13 @@ func TestRunsOfOneSecondAllStartThenThoughTheQueueNamesFewAtATime(t *testing.T) 
 		}
 		var mu sync.Mutex
 		var late []time.Duration
-		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if at := time.Since(begin); at != 9*time.Second {
 				late = append(late, at)
 			}
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}}
 		a, _ := newTestAgent(t, Config{MaxPolls: 9}, newFakeAPI(runs...), launcher)
 		assert.NilError(t, a.Run(t.Context()))
@@ -139,13 +139,14 @@ func TestRunsInFlightAreNotTakenAgain(t *testing.T) {
 func TestARunThatEndedCanBeTakenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
-		launcher.launch = func(Spec) (Launched, error) {
+		launcher.exits = func(Spec) (int, once) { return 0, true }
+		launcher.launch = func(Spec) (string, error) {
 			if len(launcher.specs) == 1 { // as a reschedule by the server would
 				api.mu.Lock()
 				api.taken["a"] = false
 				api.mu.Unlock()
 			}
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}
 		_, err := runPolls(t, api, launcher, 4)
 		assert.NilError(t, err)
@@ -163,17 +164,17 @@ func TestDueRunsDoNotWaitBehindRunsThatSleep(t *testing.T) {
 		runs = append(runs, scheduledRun("now", time.Time{}))
 		var mu sync.Mutex
 		startedAt := map[string]time.Duration{}
-		launcher := &fakeLauncher{launch: func(s Spec) (Launched, error) {
+		launcher := &fakeLauncher{launch: func(s Spec) (string, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			startedAt[s.Name] = time.Since(begin)
-			return Launched{ID: "c"}, nil
+			startedAt[s.Labels[labelFlowRunID]] = time.Since(begin)
+			return "", nil
 		}}
 		a, _ := newTestAgent(t, Config{MaxPolls: 1}, newFakeAPI(runs...), launcher)
 		a.slots = make(chan struct{}, 2) // far fewer slots than sleepers
 		assert.NilError(t, a.Run(t.Context()))
-		assert.Equal(t, startedAt["run-now"], time.Duration(0))
-		assert.Equal(t, startedAt["run-later0"], 8*time.Second)
+		assert.Equal(t, startedAt["now"], time.Duration(0))
+		assert.Equal(t, startedAt["later0"], 8*time.Second)
 	})
 }
 
@@ -185,7 +186,7 @@ func TestLaunchesAreBounded(t *testing.T) {
 		}
 		var mu sync.Mutex
 		now, most := 0, 0
-		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
 			mu.Lock()
 			now++
 			most = max(most, now)
@@ -194,7 +195,7 @@ func TestLaunchesAreBounded(t *testing.T) {
 			mu.Lock()
 			now--
 			mu.Unlock()
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}}
 		a, _ := newTestAgent(t, Config{MaxPolls: 1}, newFakeAPI(runs...), launcher)
 		a.slots = make(chan struct{}, 3)
@@ -288,9 +289,9 @@ func TestAnEngineThatStaysAwayEndsTheAgent(t *testing.T) {
 func TestStoppingFinishesLaunchesAndLeavesTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("busy", time.Time{}), scheduledRun("later", time.Now().Add(9*time.Second)))
-		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
 			time.Sleep(5 * time.Second)
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}}
 		ctx, stop := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { stop(errors.New("received a signal")) })
@@ -298,7 +299,7 @@ func TestStoppingFinishesLaunchesAndLeavesTheRest(t *testing.T) {
 		begin := time.Now()
 		assert.NilError(t, a.Run(ctx))
 		assert.Equal(t, time.Since(begin), 5*time.Second)
-		assert.DeepEqual(t, api.messages("busy"), []string{"INFO: Submitted for execution: Container ID: c"})
+		assert.DeepEqual(t, api.messages("busy"), []string{"INFO: Submitted for execution: Container ID: c0ffee"})
 		assert.Equal(t, len(api.history("later")), 0, "it stays Scheduled for another agent")
 	})
 }
@@ -338,18 +339,18 @@ func TestOverdueRunsStartInTheOrderOfTheirStartTimes(t *testing.T) {
 		for i := range 20 {
 			name := fmt.Sprint("r", i)
 			runs = append([]graphql.FlowRun{scheduledRun(name, time.Now().Add(time.Duration(i-30)*time.Minute))}, runs...)
-			want = append(want, "run-"+name)
+			want = append(want, name)
 		}
-		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
 			time.Sleep(time.Second)
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}}
 		a, _ := newTestAgent(t, Config{MaxPolls: 1}, newFakeAPI(runs...), launcher)
 		a.slots = make(chan struct{}, 1)
 		assert.NilError(t, a.Run(t.Context()))
 		var got []string
 		for _, s := range launcher.specs {
-			got = append(got, s.Name)
+			got = append(got, s.Labels[labelFlowRunID])
 		}
 		assert.DeepEqual(t, got, want)
 	})
@@ -358,9 +359,9 @@ func TestOverdueRunsStartInTheOrderOfTheirStartTimes(t *testing.T) {
 func TestRunsThatWaitForASlotAreLeftWhenTheAgentStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}), scheduledRun("b", time.Time{}), scheduledRun("c", time.Time{}))
-		launcher := &fakeLauncher{launch: func(Spec) (Launched, error) {
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
 			time.Sleep(5 * time.Second)
-			return Launched{ID: "c"}, nil
+			return "", nil
 		}}
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
@@ -382,9 +383,9 @@ func TestAStopDoesNotWaitLongForAnAPIThatIsAway(t *testing.T) {
 		begin := time.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
-		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, &fakeLauncher{})
-		assert.NilError(t, a.Run(ctx))
-		assert.Assert(t, time.Since(begin) <= time.Second+lingerTime, "took %s", time.Since(begin))
+		a, _ := newTestAgent(t, Config{MaxPolls: -1, DrainTimeout: 30 * time.Second}, api, &fakeLauncher{})
+		assert.ErrorIs(t, a.Run(ctx), ErrNotDrained)
+		assert.Assert(t, time.Since(begin) <= 32*time.Second, "took %s", time.Since(begin))
 	})
 }
 

@@ -75,12 +75,12 @@ func TestLimitsReachTheSpecOfEveryRun(t *testing.T) {
 	run := graphql.FlowRun{ID: someRunID, Flow: graphql.Flow{Storage: json.RawMessage(localStorage)}}
 	engine := modernEngine
 	engine.CPUs = 2
-	spec, err := buildSpec(cfg, Volumes{}, engine, run)
+	spec, err := buildSpec(cfg, Volumes{}, Owner{}, engine, run)
 	assert.NilError(t, err)
 	assert.Check(t, is.Equal(spec.HostConfig["Memory"], int64(1<<20)))
 	assert.Check(t, is.Equal(spec.HostConfig["NanoCpus"], int64(2*nano)))
 	run.RunConfig = json.RawMessage(`{"type": "DockerRun", "host_config": {"mem_limit": "1g"}}`)
-	_, err = buildSpec(cfg, Volumes{}, engine, run)
+	_, err = buildSpec(cfg, Volumes{}, Owner{}, engine, run)
 	assert.Check(t, is.ErrorContains(err, "--max-memory 2MiB"))
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -29,33 +30,24 @@ func (b *backOff) next(err error) time.Duration {
 	return max(d, askedFor(err))
 }
 
-// lingerTime is how long an agent that was told to stop goes on telling the API what it must know.
-const lingerTime = 30 * time.Second
-
-// lingering returns a context that ends lingerTime after ctx.
-func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		if sleep(work, lingerTime) {
-			cancel()
-		}
-	})
-	return work, func() {
-		stop()
-		cancel()
-	}
+// passes reports whether the same request may succeed later. Rejected credentials and answers that are no
+// API's count, since gateways give both during incidents; whether they last is for the poll loop to find out.
+func passes(err error) bool {
+	return errors.Is(err, graphql.ErrTemporary) || errors.Is(err, graphql.ErrUnauthorized) || errors.Is(err, graphql.ErrNotPrefect)
 }
 
-// maxAttempts with the waits of backOff spans about a minute and a half, a little more than Prefect's
-// client allows for one request (1.4.1 client.py).
-const maxAttempts = 8
-
-// retry repeats a call that failed for reasons that pass. The first repetition is immediate.
+// retry repeats a call until it is answered: what it reports must not be lost. It gives up on errors that do
+// not pass, and when ctx ends. The first repetition is immediate.
 func (a *Agent) retry(ctx context.Context, call func() error) error {
+	return a.retryTimes(ctx, math.MaxInt, call)
+}
+
+// retryTimes is retry with a bound on the attempts.
+func (a *Agent) retryTimes(ctx context.Context, times int, call func() error) error {
 	wait := newBackOff()
 	for attempt := 1; ; attempt++ {
 		err := call()
-		if err == nil || !errors.Is(err, graphql.ErrTemporary) || attempt == maxAttempts {
+		if err == nil || !passes(err) || attempt == times {
 			return err
 		}
 		pause := wait.next(err)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -9,6 +10,8 @@ import (
 )
 
 const (
+	// outputLogger is the name of the lines that a container printed.
+	outputLogger = "output"
 	// runLogInterval is how long a line may wait for others to travel with.
 	runLogInterval = time.Second
 	// runLogBatch and runLogBytes bound one request: Server takes 5 MB, of which escaping may make seven
@@ -19,8 +22,11 @@ const (
 	maxLine = 64 << 10
 )
 
-// runLogWriter turns a container's output into lines of its flow run's log.
+// runLogWriter turns a container's output, with timestamps, into lines of its flow run's log. A line has the
+// time at which it was printed, so that an agent that is started again knows how far it got.
 type runLogWriter struct {
+	runID   string
+	since   time.Time // lines up to then are there already
 	send    func([]graphql.RunLog)
 	mu      sync.Mutex
 	lines   lineSplitter
@@ -30,23 +36,15 @@ type runLogWriter struct {
 	closed  bool
 }
 
-func (a *Agent) newRunLogWriter(ctx context.Context, run graphql.FlowRun) *runLogWriter {
-	w := &runLogWriter{}
+func (a *Agent) newRunLogWriter(ctx context.Context, runID string, since time.Time) *runLogWriter {
+	w := &runLogWriter{runID: runID, since: since}
 	w.send = func(lines []graphql.RunLog) {
-		if err := a.retry(ctx, func() error { return a.api.WriteRunLogs(ctx, lines...) }); err != nil {
-			a.log.Warn("Output of flow run "+run.ID+" could not be written to its log", "lines", len(lines), "reason", err)
+		err := a.retry(ctx, func() error { return a.api.WriteRunLogs(ctx, lines...) })
+		if err != nil && ctx.Err() == nil {
+			a.log.Warn("Output of flow run "+runID+" could not be written to its log", "lines", len(lines), "reason", err)
 		}
 	}
-	w.lines.emit = func(line []byte) error {
-		w.pending = append(w.pending, graphql.RunLog{
-			FlowRunID: run.ID, Name: a.cfg.Name, Level: graphql.LevelInfo, Message: string(line), Timestamp: time.Now(),
-		})
-		w.bytes += len(line)
-		if len(w.pending) >= runLogBatch || w.bytes >= runLogBytes {
-			w.sendPending()
-		}
-		return nil
-	}
+	w.lines.emit = w.add
 	w.timer = time.AfterFunc(runLogInterval, w.flush)
 	return w
 }
@@ -56,6 +54,27 @@ func (w *runLogWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.lines.Write(p)
+}
+
+func (w *runLogWriter) add(line []byte) error {
+	printed := time.Now()
+	if stamp, text, ok := bytes.Cut(line, []byte{' '}); ok || len(stamp) == len(line) {
+		if t, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
+			printed, line = t, text
+		}
+	}
+	// The API keeps microseconds, the engine nanoseconds.
+	if !printed.Truncate(time.Microsecond).After(w.since) && !w.since.IsZero() {
+		return nil
+	}
+	w.pending = append(w.pending, graphql.RunLog{
+		FlowRunID: w.runID, Name: outputLogger, Level: graphql.LevelInfo, Message: string(line), Timestamp: printed,
+	})
+	w.bytes += len(line)
+	if len(w.pending) >= runLogBatch || w.bytes >= runLogBytes {
+		w.sendPending()
+	}
+	return nil
 }
 
 // sendPending holds the lock while it sends: a container that writes faster than the API takes waits.

@@ -31,7 +31,7 @@ func TestOutputTravelsInRequestsThatTheAPITakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &batches{fakeAPI: newFakeAPI()}
 		a, _ := newTestAgent(t, Config{}, api, &fakeLauncher{})
-		w := a.newRunLogWriter(t.Context(), graphql.FlowRun{ID: "r"})
+		w := a.newRunLogWriter(t.Context(), "r", time.Time{})
 		for range 100 {
 			_, err := fmt.Fprintln(w, strings.Repeat("x", 60_000))
 			assert.NilError(t, err)
@@ -48,7 +48,7 @@ func TestOutputIsNotHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI()
 		a, _ := newTestAgent(t, Config{}, api, &fakeLauncher{})
-		w := a.newRunLogWriter(t.Context(), graphql.FlowRun{ID: "r"})
+		w := a.newRunLogWriter(t.Context(), "r", time.Time{})
 		_, err := fmt.Fprint(w, "one\ntwo\nunfinis")
 		assert.NilError(t, err)
 		time.Sleep(runLogInterval)

@@ -9,15 +9,13 @@ type Spec struct {
 	Image        string            // reference as the flow names it
 	Command      []string          // argument words for the image's entrypoint
 	Env          []string          // "KEY=VALUE" in order; a bare "KEY" unsets the image's variable
-	Labels       map[string]string // io.prefect.*
+	Labels       map[string]string // io.prefect.* and org.docker-prefect.*
 	NamedVolumes []string          // volumes that must exist before creation
 	MountPoints  []string          // anonymous-volume paths of the container config
 	ExposedPorts []string          // "8080/tcp"
 	HostConfig   map[string]any    // members of the Engine API's HostConfig, e.g. "Memory": 1 << 30
 	Networks     []string          // the first is attached at creation, the others before the start
 	Pull         bool              // fetch the image before creation
-	Supervised   bool              // the run brings its own command: nothing in the container speaks Prefect, so the agent reports its states
-	RemoveAfter  bool              // of a supervised container: the agent removes it when it has ended and was reported
 }
 
 // LogValue keeps environment values out of logs.

@@ -72,8 +72,22 @@ func (c *Client) DueFlowRuns(ctx context.Context, ids []string, due time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	runs := make([]FlowRun, 0, len(resp.FlowRun))
-	for _, r := range resp.FlowRun {
+	return launchable(resp.FlowRun), nil
+}
+
+// ClaimedRuns returns the flow runs that are Submitted by this agent, and Running ones with task runs that
+// somebody submitted; those are in TaskRuns.
+func (c *Client) ClaimedRuns(ctx context.Context) ([]FlowRun, error) {
+	resp, err := claimedRuns(ctx, c.t, value(c.t.agentID.Load()))
+	if err != nil {
+		return nil, err
+	}
+	return launchable(resp.FlowRun), nil
+}
+
+func launchable(found []launchableRun) []FlowRun {
+	runs := make([]FlowRun, 0, len(found))
+	for _, r := range found {
 		run := FlowRun{
 			ID: r.Id, Name: value(r.Name), Version: r.Version, State: value(r.State),
 			SerializedState: document(r.SerializedState), RunConfig: document(r.RunConfig),
@@ -87,7 +101,7 @@ func (c *Client) DueFlowRuns(ctx context.Context, ids []string, due time.Time) (
 		}
 		runs = append(runs, run)
 	}
-	return runs, nil
+	return runs
 }
 
 // SetFlowRunState sets one flow run's state; version is the one that was read, which only Cloud

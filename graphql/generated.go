@@ -498,6 +498,14 @@ type __agentConfigInput struct {
 // GetId returns __agentConfigInput.Id, and is useful for accessing the field via an interface.
 func (v *__agentConfigInput) GetId() string { return v.Id }
 
+// __claimedRunsInput is used internally by genqlient
+type __claimedRunsInput struct {
+	Agent string `json:"agent"`
+}
+
+// GetAgent returns __claimedRunsInput.Agent, and is useful for accessing the field via an interface.
+func (v *__claimedRunsInput) GetAgent() string { return v.Agent }
+
 // __createFlowInput is used internally by genqlient
 type __createFlowInput struct {
 	Input CreateFlowFromCompressedStringInput `json:"input"`
@@ -600,13 +608,90 @@ func (v *__dueFlowRunsInput) __premarshalJSON() (*__premarshal__dueFlowRunsInput
 	return &retval, nil
 }
 
-// __flowRunByIDInput is used internally by genqlient
-type __flowRunByIDInput struct {
-	Id string `json:"id"`
+// __dueOfTenantInput is used internally by genqlient
+type __dueOfTenantInput struct {
+	Tenant string    `json:"tenant"`
+	Now    time.Time `json:"-"`
+	Limit  int       `json:"limit"`
 }
 
-// GetId returns __flowRunByIDInput.Id, and is useful for accessing the field via an interface.
-func (v *__flowRunByIDInput) GetId() string { return v.Id }
+// GetTenant returns __dueOfTenantInput.Tenant, and is useful for accessing the field via an interface.
+func (v *__dueOfTenantInput) GetTenant() string { return v.Tenant }
+
+// GetNow returns __dueOfTenantInput.Now, and is useful for accessing the field via an interface.
+func (v *__dueOfTenantInput) GetNow() time.Time { return v.Now }
+
+// GetLimit returns __dueOfTenantInput.Limit, and is useful for accessing the field via an interface.
+func (v *__dueOfTenantInput) GetLimit() int { return v.Limit }
+
+func (v *__dueOfTenantInput) UnmarshalJSON(b []byte) error {
+
+	if string(b) == "null" {
+		return nil
+	}
+
+	var firstPass struct {
+		*__dueOfTenantInput
+		Now json.RawMessage `json:"now"`
+		graphql.NoUnmarshalJSON
+	}
+	firstPass.__dueOfTenantInput = v
+
+	err := json.Unmarshal(b, &firstPass)
+	if err != nil {
+		return err
+	}
+
+	{
+		dst := &v.Now
+		src := firstPass.Now
+		if len(src) != 0 && string(src) != "null" {
+			err = unmarshalTimestamp(
+				src, dst)
+			if err != nil {
+				return fmt.Errorf(
+					"unable to unmarshal __dueOfTenantInput.Now: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+type __premarshal__dueOfTenantInput struct {
+	Tenant string `json:"tenant"`
+
+	Now json.RawMessage `json:"now"`
+
+	Limit int `json:"limit"`
+}
+
+func (v *__dueOfTenantInput) MarshalJSON() ([]byte, error) {
+	premarshaled, err := v.__premarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(premarshaled)
+}
+
+func (v *__dueOfTenantInput) __premarshalJSON() (*__premarshal__dueOfTenantInput, error) {
+	var retval __premarshal__dueOfTenantInput
+
+	retval.Tenant = v.Tenant
+	{
+
+		dst := &retval.Now
+		src := v.Now
+		var err error
+		*dst, err = marshalTimestamp(
+			&src)
+		if err != nil {
+			return nil, fmt.Errorf(
+				"unable to marshal __dueOfTenantInput.Now: %w", err)
+		}
+	}
+	retval.Limit = v.Limit
+	return &retval, nil
+}
 
 // __flowRunHistoryInput is used internally by genqlient
 type __flowRunHistoryInput struct {
@@ -686,6 +771,42 @@ func (v *__flowRunHistoryInput) __premarshalJSON() (*__premarshal__flowRunHistor
 	return &retval, nil
 }
 
+// __flowRunStatesInput is used internally by genqlient
+type __flowRunStatesInput struct {
+	Ids []string `json:"ids"`
+}
+
+// GetIds returns __flowRunStatesInput.Ids, and is useful for accessing the field via an interface.
+func (v *__flowRunStatesInput) GetIds() []string { return v.Ids }
+
+// __flowRunStatusInput is used internally by genqlient
+type __flowRunStatusInput struct {
+	Id      string   `json:"id"`
+	Waiting []string `json:"waiting"`
+	Crash   string   `json:"crash"`
+}
+
+// GetId returns __flowRunStatusInput.Id, and is useful for accessing the field via an interface.
+func (v *__flowRunStatusInput) GetId() string { return v.Id }
+
+// GetWaiting returns __flowRunStatusInput.Waiting, and is useful for accessing the field via an interface.
+func (v *__flowRunStatusInput) GetWaiting() []string { return v.Waiting }
+
+// GetCrash returns __flowRunStatusInput.Crash, and is useful for accessing the field via an interface.
+func (v *__flowRunStatusInput) GetCrash() string { return v.Crash }
+
+// __lastLogLineInput is used internally by genqlient
+type __lastLogLineInput struct {
+	Id   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// GetId returns __lastLogLineInput.Id, and is useful for accessing the field via an interface.
+func (v *__lastLogLineInput) GetId() string { return v.Id }
+
+// GetName returns __lastLogLineInput.Name, and is useful for accessing the field via an interface.
+func (v *__lastLogLineInput) GetName() string { return v.Name }
+
 // __projectByNameInput is used internally by genqlient
 type __projectByNameInput struct {
 	Name   string `json:"name"`
@@ -705,6 +826,14 @@ type __registerAgentInput struct {
 
 // GetInput returns __registerAgentInput.Input, and is useful for accessing the field via an interface.
 func (v *__registerAgentInput) GetInput() RegisterAgentInput { return v.Input }
+
+// __runningTaskRunsInput is used internally by genqlient
+type __runningTaskRunsInput struct {
+	FlowRunId string `json:"flow_run_id"`
+}
+
+// GetFlowRunId returns __runningTaskRunsInput.FlowRunId, and is useful for accessing the field via an interface.
+func (v *__runningTaskRunsInput) GetFlowRunId() string { return v.FlowRunId }
 
 // __runsInQueueInput is used internally by genqlient
 type __runsInQueueInput struct {
@@ -788,6 +917,15 @@ type authInfoResponse struct {
 // GetAuthInfo returns authInfoResponse.AuthInfo, and is useful for accessing the field via an interface.
 func (v *authInfoResponse) GetAuthInfo() *authInfoAuthInfo { return v.AuthInfo }
 
+// claimedRunsResponse is returned by claimedRuns on success.
+type claimedRunsResponse struct {
+	// Rows of `flow_run`.
+	FlowRun []launchableRun `json:"flow_run"`
+}
+
+// GetFlowRun returns claimedRunsResponse.FlowRun, and is useful for accessing the field via an interface.
+func (v *claimedRunsResponse) GetFlowRun() []launchableRun { return v.FlowRun }
+
 // createFlowCreateFlowFromCompressedStringFlowIdPayload includes the requested fields of the GraphQL type flow_id_payload.
 type createFlowCreateFlowFromCompressedStringFlowIdPayload struct {
 	Id *string `json:"id"`
@@ -845,163 +983,40 @@ func (v *createProjectResponse) GetCreateProject() *createProjectCreateProjectPr
 	return v.CreateProject
 }
 
-// dueFlowRunsFlowRun includes the requested fields of the GraphQL type flow_run.
-// The GraphQL type's documentation follows.
-//
-// One execution of a flow, planned, running or finished.
-type dueFlowRunsFlowRun struct {
-	// Made by the server.
-	Id string `json:"id"`
-	// Number of state changes so far.
-	Version int `json:"version"`
-	// Type name of the current state, such as `Scheduled` or `Success`.
-	State *string `json:"state"`
-	// The current state as the client sent it.
-	SerializedState *json.RawMessage `json:"serialized_state"`
-	// How an agent is to run it, fixed when the run was created.
-	RunConfig *json.RawMessage `json:"run_config"`
-	// Two random words unless named.
-	Name *string `json:"name"`
-	// The flow that `flow_id` names.
-	Flow dueFlowRunsFlowRunFlow `json:"flow"`
-	// Rows of `task_run` whose `flow_run_id` is this id.
-	TaskRuns []dueFlowRunsFlowRunTaskRunsTaskRun `json:"task_runs"`
-}
-
-// GetId returns dueFlowRunsFlowRun.Id, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetId() string { return v.Id }
-
-// GetVersion returns dueFlowRunsFlowRun.Version, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetVersion() int { return v.Version }
-
-// GetState returns dueFlowRunsFlowRun.State, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetState() *string { return v.State }
-
-// GetSerializedState returns dueFlowRunsFlowRun.SerializedState, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
-
-// GetRunConfig returns dueFlowRunsFlowRun.RunConfig, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetRunConfig() *json.RawMessage { return v.RunConfig }
-
-// GetName returns dueFlowRunsFlowRun.Name, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetName() *string { return v.Name }
-
-// GetFlow returns dueFlowRunsFlowRun.Flow, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetFlow() dueFlowRunsFlowRunFlow { return v.Flow }
-
-// GetTaskRuns returns dueFlowRunsFlowRun.TaskRuns, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRun) GetTaskRuns() []dueFlowRunsFlowRunTaskRunsTaskRun { return v.TaskRuns }
-
-// dueFlowRunsFlowRunFlow includes the requested fields of the GraphQL type flow.
-// The GraphQL type's documentation follows.
-//
-// One registered version of a flow.
-type dueFlowRunsFlowRunFlow struct {
-	// Made by the server.
-	Id string `json:"id"`
-	// Name of the flow.
-	Name string `json:"name"`
-	// Execution environment of flows older than run configs.
-	Environment *json.RawMessage `json:"environment"`
-	// Where its code is, as registered.
-	Storage *json.RawMessage `json:"storage"`
-	// Version of Prefect that registered it.
-	CoreVersion *string `json:"core_version"`
-}
-
-// GetId returns dueFlowRunsFlowRunFlow.Id, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunFlow) GetId() string { return v.Id }
-
-// GetName returns dueFlowRunsFlowRunFlow.Name, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunFlow) GetName() string { return v.Name }
-
-// GetEnvironment returns dueFlowRunsFlowRunFlow.Environment, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunFlow) GetEnvironment() *json.RawMessage { return v.Environment }
-
-// GetStorage returns dueFlowRunsFlowRunFlow.Storage, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunFlow) GetStorage() *json.RawMessage { return v.Storage }
-
-// GetCoreVersion returns dueFlowRunsFlowRunFlow.CoreVersion, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunFlow) GetCoreVersion() *string { return v.CoreVersion }
-
-// dueFlowRunsFlowRunTaskRunsTaskRun includes the requested fields of the GraphQL type task_run.
-// The GraphQL type's documentation follows.
-//
-// One execution of a task within a flow run; mapped tasks have one for each item.
-type dueFlowRunsFlowRunTaskRunsTaskRun struct {
-	// Made by the server.
-	Id string `json:"id"`
-	// Number of state changes so far.
-	Version int `json:"version"`
-	// The current state as the client sent it.
-	SerializedState *json.RawMessage `json:"serialized_state"`
-}
-
-// GetId returns dueFlowRunsFlowRunTaskRunsTaskRun.Id, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunTaskRunsTaskRun) GetId() string { return v.Id }
-
-// GetVersion returns dueFlowRunsFlowRunTaskRunsTaskRun.Version, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunTaskRunsTaskRun) GetVersion() int { return v.Version }
-
-// GetSerializedState returns dueFlowRunsFlowRunTaskRunsTaskRun.SerializedState, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsFlowRunTaskRunsTaskRun) GetSerializedState() *json.RawMessage {
-	return v.SerializedState
-}
-
 // dueFlowRunsResponse is returned by dueFlowRuns on success.
 type dueFlowRunsResponse struct {
 	// Rows of `flow_run`.
-	FlowRun []dueFlowRunsFlowRun `json:"flow_run"`
+	FlowRun []launchableRun `json:"flow_run"`
 }
 
 // GetFlowRun returns dueFlowRunsResponse.FlowRun, and is useful for accessing the field via an interface.
-func (v *dueFlowRunsResponse) GetFlowRun() []dueFlowRunsFlowRun { return v.FlowRun }
+func (v *dueFlowRunsResponse) GetFlowRun() []launchableRun { return v.FlowRun }
 
-// flowRunByIDFlowRun includes the requested fields of the GraphQL type flow_run.
+// dueOfTenantFlowRun includes the requested fields of the GraphQL type flow_run.
 // The GraphQL type's documentation follows.
 //
 // One execution of a flow, planned, running or finished.
-type flowRunByIDFlowRun struct {
+type dueOfTenantFlowRun struct {
 	// Made by the server.
 	Id string `json:"id"`
-	// Two random words unless named.
-	Name *string `json:"name"`
-	// Number of state changes so far.
-	Version int `json:"version"`
-	// Type name of the current state, such as `Scheduled` or `Success`.
-	State *string `json:"state"`
-	// The agent that submitted it.
-	AgentId *string `json:"agent_id"`
-	// The current state as the client sent it.
-	SerializedState *json.RawMessage `json:"serialized_state"`
+	// Sorted list of labels; an agent must have them all.
+	Labels json.RawMessage `json:"labels"`
 }
 
-// GetId returns flowRunByIDFlowRun.Id, and is useful for accessing the field via an interface.
-func (v *flowRunByIDFlowRun) GetId() string { return v.Id }
+// GetId returns dueOfTenantFlowRun.Id, and is useful for accessing the field via an interface.
+func (v *dueOfTenantFlowRun) GetId() string { return v.Id }
 
-// GetName returns flowRunByIDFlowRun.Name, and is useful for accessing the field via an interface.
-func (v *flowRunByIDFlowRun) GetName() *string { return v.Name }
+// GetLabels returns dueOfTenantFlowRun.Labels, and is useful for accessing the field via an interface.
+func (v *dueOfTenantFlowRun) GetLabels() json.RawMessage { return v.Labels }
 
-// GetVersion returns flowRunByIDFlowRun.Version, and is useful for accessing the field via an interface.
-func (v *flowRunByIDFlowRun) GetVersion() int { return v.Version }
-
-// GetState returns flowRunByIDFlowRun.State, and is useful for accessing the field via an interface.
-func (v *flowRunByIDFlowRun) GetState() *string { return v.State }
-
-// GetAgentId returns flowRunByIDFlowRun.AgentId, and is useful for accessing the field via an interface.
-func (v *flowRunByIDFlowRun) GetAgentId() *string { return v.AgentId }
-
-// GetSerializedState returns flowRunByIDFlowRun.SerializedState, and is useful for accessing the field via an interface.
-func (v *flowRunByIDFlowRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
-
-// flowRunByIDResponse is returned by flowRunByID on success.
-type flowRunByIDResponse struct {
+// dueOfTenantResponse is returned by dueOfTenant on success.
+type dueOfTenantResponse struct {
 	// Rows of `flow_run`.
-	FlowRun []flowRunByIDFlowRun `json:"flow_run"`
+	FlowRun []dueOfTenantFlowRun `json:"flow_run"`
 }
 
-// GetFlowRun returns flowRunByIDResponse.FlowRun, and is useful for accessing the field via an interface.
-func (v *flowRunByIDResponse) GetFlowRun() []flowRunByIDFlowRun { return v.FlowRun }
+// GetFlowRun returns dueOfTenantResponse.FlowRun, and is useful for accessing the field via an interface.
+func (v *dueOfTenantResponse) GetFlowRun() []dueOfTenantFlowRun { return v.FlowRun }
 
 // flowRunHistoryFlowRun includes the requested fields of the GraphQL type flow_run.
 // The GraphQL type's documentation follows.
@@ -1252,6 +1267,199 @@ type flowRunHistoryResponse struct {
 // GetFlowRun returns flowRunHistoryResponse.FlowRun, and is useful for accessing the field via an interface.
 func (v *flowRunHistoryResponse) GetFlowRun() []flowRunHistoryFlowRun { return v.FlowRun }
 
+// flowRunStatesFlowRun includes the requested fields of the GraphQL type flow_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a flow, planned, running or finished.
+type flowRunStatesFlowRun struct {
+	// Made by the server.
+	Id string `json:"id"`
+	// Type name of the current state, such as `Scheduled` or `Success`.
+	State *string `json:"state"`
+}
+
+// GetId returns flowRunStatesFlowRun.Id, and is useful for accessing the field via an interface.
+func (v *flowRunStatesFlowRun) GetId() string { return v.Id }
+
+// GetState returns flowRunStatesFlowRun.State, and is useful for accessing the field via an interface.
+func (v *flowRunStatesFlowRun) GetState() *string { return v.State }
+
+// flowRunStatesResponse is returned by flowRunStates on success.
+type flowRunStatesResponse struct {
+	// Rows of `flow_run`.
+	FlowRun []flowRunStatesFlowRun `json:"flow_run"`
+}
+
+// GetFlowRun returns flowRunStatesResponse.FlowRun, and is useful for accessing the field via an interface.
+func (v *flowRunStatesResponse) GetFlowRun() []flowRunStatesFlowRun { return v.FlowRun }
+
+// flowRunStatusFlowRun includes the requested fields of the GraphQL type flow_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a flow, planned, running or finished.
+type flowRunStatusFlowRun struct {
+	// Made by the server.
+	Id string `json:"id"`
+	// Number of state changes so far.
+	Version int `json:"version"`
+	// Type name of the current state, such as `Scheduled` or `Success`.
+	State *string `json:"state"`
+	// The agent that submitted it.
+	AgentId *string `json:"agent_id"`
+	// Last sign of life.
+	Heartbeat *time.Time `json:"-"`
+	// The current state as the client sent it.
+	SerializedState *json.RawMessage `json:"serialized_state"`
+	// Rows of `task_run` whose `flow_run_id` is this id.
+	TaskRuns []flowRunStatusFlowRunTaskRunsTaskRun `json:"task_runs"`
+	// Rows of `flow_run_state` whose `flow_run_id` is this id.
+	States []flowRunStatusFlowRunStatesFlowRunState `json:"states"`
+}
+
+// GetId returns flowRunStatusFlowRun.Id, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetId() string { return v.Id }
+
+// GetVersion returns flowRunStatusFlowRun.Version, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetVersion() int { return v.Version }
+
+// GetState returns flowRunStatusFlowRun.State, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetState() *string { return v.State }
+
+// GetAgentId returns flowRunStatusFlowRun.AgentId, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetAgentId() *string { return v.AgentId }
+
+// GetHeartbeat returns flowRunStatusFlowRun.Heartbeat, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetHeartbeat() *time.Time { return v.Heartbeat }
+
+// GetSerializedState returns flowRunStatusFlowRun.SerializedState, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
+
+// GetTaskRuns returns flowRunStatusFlowRun.TaskRuns, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetTaskRuns() []flowRunStatusFlowRunTaskRunsTaskRun { return v.TaskRuns }
+
+// GetStates returns flowRunStatusFlowRun.States, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRun) GetStates() []flowRunStatusFlowRunStatesFlowRunState { return v.States }
+
+func (v *flowRunStatusFlowRun) UnmarshalJSON(b []byte) error {
+
+	if string(b) == "null" {
+		return nil
+	}
+
+	var firstPass struct {
+		*flowRunStatusFlowRun
+		Heartbeat json.RawMessage `json:"heartbeat"`
+		graphql.NoUnmarshalJSON
+	}
+	firstPass.flowRunStatusFlowRun = v
+
+	err := json.Unmarshal(b, &firstPass)
+	if err != nil {
+		return err
+	}
+
+	{
+		dst := &v.Heartbeat
+		src := firstPass.Heartbeat
+		if len(src) != 0 && string(src) != "null" {
+			*dst = new(time.Time)
+			err = unmarshalTimestamp(
+				src, *dst)
+			if err != nil {
+				return fmt.Errorf(
+					"unable to unmarshal flowRunStatusFlowRun.Heartbeat: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+type __premarshalflowRunStatusFlowRun struct {
+	Id string `json:"id"`
+
+	Version int `json:"version"`
+
+	State *string `json:"state"`
+
+	AgentId *string `json:"agent_id"`
+
+	Heartbeat json.RawMessage `json:"heartbeat"`
+
+	SerializedState *json.RawMessage `json:"serialized_state"`
+
+	TaskRuns []flowRunStatusFlowRunTaskRunsTaskRun `json:"task_runs"`
+
+	States []flowRunStatusFlowRunStatesFlowRunState `json:"states"`
+}
+
+func (v *flowRunStatusFlowRun) MarshalJSON() ([]byte, error) {
+	premarshaled, err := v.__premarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(premarshaled)
+}
+
+func (v *flowRunStatusFlowRun) __premarshalJSON() (*__premarshalflowRunStatusFlowRun, error) {
+	var retval __premarshalflowRunStatusFlowRun
+
+	retval.Id = v.Id
+	retval.Version = v.Version
+	retval.State = v.State
+	retval.AgentId = v.AgentId
+	{
+
+		dst := &retval.Heartbeat
+		src := v.Heartbeat
+		if src != nil {
+			var err error
+			*dst, err = marshalTimestamp(
+				src)
+			if err != nil {
+				return nil, fmt.Errorf(
+					"unable to marshal flowRunStatusFlowRun.Heartbeat: %w", err)
+			}
+		}
+	}
+	retval.SerializedState = v.SerializedState
+	retval.TaskRuns = v.TaskRuns
+	retval.States = v.States
+	return &retval, nil
+}
+
+// flowRunStatusFlowRunStatesFlowRunState includes the requested fields of the GraphQL type flow_run_state.
+// The GraphQL type's documentation follows.
+//
+// A state that a flow run had or has.
+type flowRunStatusFlowRunStatesFlowRunState struct {
+	// Position in the history of the run, from 1.
+	Version *int `json:"version"`
+}
+
+// GetVersion returns flowRunStatusFlowRunStatesFlowRunState.Version, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRunStatesFlowRunState) GetVersion() *int { return v.Version }
+
+// flowRunStatusFlowRunTaskRunsTaskRun includes the requested fields of the GraphQL type task_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a task within a flow run; mapped tasks have one for each item.
+type flowRunStatusFlowRunTaskRunsTaskRun struct {
+	// Made by the server.
+	Id string `json:"id"`
+}
+
+// GetId returns flowRunStatusFlowRunTaskRunsTaskRun.Id, and is useful for accessing the field via an interface.
+func (v *flowRunStatusFlowRunTaskRunsTaskRun) GetId() string { return v.Id }
+
+// flowRunStatusResponse is returned by flowRunStatus on success.
+type flowRunStatusResponse struct {
+	// Rows of `flow_run`.
+	FlowRun []flowRunStatusFlowRun `json:"flow_run"`
+}
+
+// GetFlowRun returns flowRunStatusResponse.FlowRun, and is useful for accessing the field via an interface.
+func (v *flowRunStatusResponse) GetFlowRun() []flowRunStatusFlowRun { return v.FlowRun }
+
 // helloResponse is returned by hello on success.
 type helloResponse struct {
 	// A greeting, to see that the API answers.
@@ -1260,6 +1468,203 @@ type helloResponse struct {
 
 // GetHello returns helloResponse.Hello, and is useful for accessing the field via an interface.
 func (v *helloResponse) GetHello() *string { return v.Hello }
+
+// lastLogLineFlowRun includes the requested fields of the GraphQL type flow_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a flow, planned, running or finished.
+type lastLogLineFlowRun struct {
+	// Rows of `log` whose `flow_run_id` is this id.
+	Logs []lastLogLineFlowRunLogsLog `json:"logs"`
+}
+
+// GetLogs returns lastLogLineFlowRun.Logs, and is useful for accessing the field via an interface.
+func (v *lastLogLineFlowRun) GetLogs() []lastLogLineFlowRunLogsLog { return v.Logs }
+
+// lastLogLineFlowRunLogsLog includes the requested fields of the GraphQL type log.
+// The GraphQL type's documentation follows.
+//
+// One line that a run, or the agent on its behalf, logged.
+type lastLogLineFlowRunLogsLog struct {
+	// When it was logged.
+	Timestamp time.Time `json:"-"`
+}
+
+// GetTimestamp returns lastLogLineFlowRunLogsLog.Timestamp, and is useful for accessing the field via an interface.
+func (v *lastLogLineFlowRunLogsLog) GetTimestamp() time.Time { return v.Timestamp }
+
+func (v *lastLogLineFlowRunLogsLog) UnmarshalJSON(b []byte) error {
+
+	if string(b) == "null" {
+		return nil
+	}
+
+	var firstPass struct {
+		*lastLogLineFlowRunLogsLog
+		Timestamp json.RawMessage `json:"timestamp"`
+		graphql.NoUnmarshalJSON
+	}
+	firstPass.lastLogLineFlowRunLogsLog = v
+
+	err := json.Unmarshal(b, &firstPass)
+	if err != nil {
+		return err
+	}
+
+	{
+		dst := &v.Timestamp
+		src := firstPass.Timestamp
+		if len(src) != 0 && string(src) != "null" {
+			err = unmarshalTimestamp(
+				src, dst)
+			if err != nil {
+				return fmt.Errorf(
+					"unable to unmarshal lastLogLineFlowRunLogsLog.Timestamp: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+type __premarshallastLogLineFlowRunLogsLog struct {
+	Timestamp json.RawMessage `json:"timestamp"`
+}
+
+func (v *lastLogLineFlowRunLogsLog) MarshalJSON() ([]byte, error) {
+	premarshaled, err := v.__premarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(premarshaled)
+}
+
+func (v *lastLogLineFlowRunLogsLog) __premarshalJSON() (*__premarshallastLogLineFlowRunLogsLog, error) {
+	var retval __premarshallastLogLineFlowRunLogsLog
+
+	{
+
+		dst := &retval.Timestamp
+		src := v.Timestamp
+		var err error
+		*dst, err = marshalTimestamp(
+			&src)
+		if err != nil {
+			return nil, fmt.Errorf(
+				"unable to marshal lastLogLineFlowRunLogsLog.Timestamp: %w", err)
+		}
+	}
+	return &retval, nil
+}
+
+// lastLogLineResponse is returned by lastLogLine on success.
+type lastLogLineResponse struct {
+	// Rows of `flow_run`.
+	FlowRun []lastLogLineFlowRun `json:"flow_run"`
+}
+
+// GetFlowRun returns lastLogLineResponse.FlowRun, and is useful for accessing the field via an interface.
+func (v *lastLogLineResponse) GetFlowRun() []lastLogLineFlowRun { return v.FlowRun }
+
+// launchableFlow includes the requested fields of the GraphQL type flow.
+// The GraphQL type's documentation follows.
+//
+// One registered version of a flow.
+type launchableFlow struct {
+	// Made by the server.
+	Id string `json:"id"`
+	// Name of the flow.
+	Name string `json:"name"`
+	// Execution environment of flows older than run configs.
+	Environment *json.RawMessage `json:"environment"`
+	// Where its code is, as registered.
+	Storage *json.RawMessage `json:"storage"`
+	// Version of Prefect that registered it.
+	CoreVersion *string `json:"core_version"`
+}
+
+// GetId returns launchableFlow.Id, and is useful for accessing the field via an interface.
+func (v *launchableFlow) GetId() string { return v.Id }
+
+// GetName returns launchableFlow.Name, and is useful for accessing the field via an interface.
+func (v *launchableFlow) GetName() string { return v.Name }
+
+// GetEnvironment returns launchableFlow.Environment, and is useful for accessing the field via an interface.
+func (v *launchableFlow) GetEnvironment() *json.RawMessage { return v.Environment }
+
+// GetStorage returns launchableFlow.Storage, and is useful for accessing the field via an interface.
+func (v *launchableFlow) GetStorage() *json.RawMessage { return v.Storage }
+
+// GetCoreVersion returns launchableFlow.CoreVersion, and is useful for accessing the field via an interface.
+func (v *launchableFlow) GetCoreVersion() *string { return v.CoreVersion }
+
+// launchableRun includes the requested fields of the GraphQL type flow_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a flow, planned, running or finished.
+type launchableRun struct {
+	// Made by the server.
+	Id string `json:"id"`
+	// Number of state changes so far.
+	Version int `json:"version"`
+	// Type name of the current state, such as `Scheduled` or `Success`.
+	State *string `json:"state"`
+	// The current state as the client sent it.
+	SerializedState *json.RawMessage `json:"serialized_state"`
+	// How an agent is to run it, fixed when the run was created.
+	RunConfig *json.RawMessage `json:"run_config"`
+	// Two random words unless named.
+	Name *string `json:"name"`
+	// The flow that `flow_id` names.
+	Flow launchableFlow `json:"flow"`
+	// Rows of `task_run` whose `flow_run_id` is this id.
+	TaskRuns []launchableTaskRun `json:"task_runs"`
+}
+
+// GetId returns launchableRun.Id, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetId() string { return v.Id }
+
+// GetVersion returns launchableRun.Version, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetVersion() int { return v.Version }
+
+// GetState returns launchableRun.State, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetState() *string { return v.State }
+
+// GetSerializedState returns launchableRun.SerializedState, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
+
+// GetRunConfig returns launchableRun.RunConfig, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetRunConfig() *json.RawMessage { return v.RunConfig }
+
+// GetName returns launchableRun.Name, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetName() *string { return v.Name }
+
+// GetFlow returns launchableRun.Flow, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetFlow() launchableFlow { return v.Flow }
+
+// GetTaskRuns returns launchableRun.TaskRuns, and is useful for accessing the field via an interface.
+func (v *launchableRun) GetTaskRuns() []launchableTaskRun { return v.TaskRuns }
+
+// launchableTaskRun includes the requested fields of the GraphQL type task_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a task within a flow run; mapped tasks have one for each item.
+type launchableTaskRun struct {
+	// Made by the server.
+	Id string `json:"id"`
+	// Number of state changes so far.
+	Version int `json:"version"`
+	// The current state as the client sent it.
+	SerializedState *json.RawMessage `json:"serialized_state"`
+}
+
+// GetId returns launchableTaskRun.Id, and is useful for accessing the field via an interface.
+func (v *launchableTaskRun) GetId() string { return v.Id }
+
+// GetVersion returns launchableTaskRun.Version, and is useful for accessing the field via an interface.
+func (v *launchableTaskRun) GetVersion() int { return v.Version }
+
+// GetSerializedState returns launchableTaskRun.SerializedState, and is useful for accessing the field via an interface.
+func (v *launchableTaskRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
 
 // projectByNameProject includes the requested fields of the GraphQL type project.
 // The GraphQL type's documentation follows.
@@ -1300,6 +1705,37 @@ type registerAgentResponse struct {
 func (v *registerAgentResponse) GetRegisterAgent() *registerAgentRegisterAgentAgentIdPayload {
 	return v.RegisterAgent
 }
+
+// runningTaskRunsResponse is returned by runningTaskRuns on success.
+type runningTaskRunsResponse struct {
+	// Rows of `task_run`.
+	TaskRun []runningTaskRunsTaskRun `json:"task_run"`
+}
+
+// GetTaskRun returns runningTaskRunsResponse.TaskRun, and is useful for accessing the field via an interface.
+func (v *runningTaskRunsResponse) GetTaskRun() []runningTaskRunsTaskRun { return v.TaskRun }
+
+// runningTaskRunsTaskRun includes the requested fields of the GraphQL type task_run.
+// The GraphQL type's documentation follows.
+//
+// One execution of a task within a flow run; mapped tasks have one for each item.
+type runningTaskRunsTaskRun struct {
+	// Made by the server.
+	Id string `json:"id"`
+	// Number of state changes so far.
+	Version int `json:"version"`
+	// The current state as the client sent it.
+	SerializedState *json.RawMessage `json:"serialized_state"`
+}
+
+// GetId returns runningTaskRunsTaskRun.Id, and is useful for accessing the field via an interface.
+func (v *runningTaskRunsTaskRun) GetId() string { return v.Id }
+
+// GetVersion returns runningTaskRunsTaskRun.Version, and is useful for accessing the field via an interface.
+func (v *runningTaskRunsTaskRun) GetVersion() int { return v.Version }
+
+// GetSerializedState returns runningTaskRunsTaskRun.SerializedState, and is useful for accessing the field via an interface.
+func (v *runningTaskRunsTaskRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
 
 // runsInQueueGetRunsInQueueRunsInQueuePayload includes the requested fields of the GraphQL type runs_in_queue_payload.
 type runsInQueueGetRunsInQueueRunsInQueuePayload struct {
@@ -1544,6 +1980,59 @@ func authInfo(
 	return data_, err_
 }
 
+// The query executed by claimedRuns.
+const claimedRuns_Operation = `
+query claimedRuns ($agent: uuid!) {
+	flow_run(where: {_or:[{state:{_eq:"Submitted"},agent_id:{_eq:$agent}},{state:{_eq:"Running"},task_runs:{state:{_eq:"Submitted"}}}]}) {
+		id
+		version
+		state
+		serialized_state
+		run_config
+		name
+		flow {
+			id
+			name
+			environment
+			storage
+			core_version
+		}
+		task_runs(where: {state:{_eq:"Submitted"}}) {
+			id
+			version
+			serialized_state
+		}
+	}
+}
+`
+
+// What was claimed and has not begun yet: flow runs that this agent submitted, and task runs of running flow
+// runs that somebody submitted; the mark in their states tells who.
+func claimedRuns(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	agent string,
+) (data_ *claimedRunsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "claimedRuns",
+		Query:  claimedRuns_Operation,
+		Variables: &__claimedRunsInput{
+			Agent: agent,
+		},
+	}
+
+	data_ = &claimedRunsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by createFlow.
 const createFlow_Operation = `
 mutation createFlow ($input: create_flow_from_compressed_string_input!) {
@@ -1701,34 +2190,35 @@ func dueFlowRuns(
 	return data_, err_
 }
 
-// The query executed by flowRunByID.
-const flowRunByID_Operation = `
-query flowRunByID ($id: uuid!) {
-	flow_run(where: {id:{_eq:$id}}) {
+// The query executed by dueOfTenant.
+const dueOfTenant_Operation = `
+query dueOfTenant ($tenant: uuid!, $now: timestamptz!, $limit: Int!) {
+	flow_run(where: {tenant_id:{_eq:$tenant},state:{_eq:"Scheduled"},state_start_time:{_lte:$now}}, order_by: {state_start_time:asc}, limit: $limit) {
 		id
-		name
-		version
-		state
-		agent_id
-		serialized_state
+		labels
 	}
 }
 `
 
-func flowRunByID(
+// The head of the tenant's queue, whoever it is meant for.
+func dueOfTenant(
 	ctx_ context.Context,
 	client_ graphql.Client,
-	id string,
-) (data_ *flowRunByIDResponse, err_ error) {
+	tenant string,
+	now time.Time,
+	limit int,
+) (data_ *dueOfTenantResponse, err_ error) {
 	req_ := &graphql.Request{
-		OpName: "flowRunByID",
-		Query:  flowRunByID_Operation,
-		Variables: &__flowRunByIDInput{
-			Id: id,
+		OpName: "dueOfTenant",
+		Query:  dueOfTenant_Operation,
+		Variables: &__dueOfTenantInput{
+			Tenant: tenant,
+			Now:    now,
+			Limit:  limit,
 		},
 	}
 
-	data_ = &flowRunByIDResponse{}
+	data_ = &dueOfTenantResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -1791,6 +2281,91 @@ func flowRunHistory(
 	return data_, err_
 }
 
+// The query executed by flowRunStates.
+const flowRunStates_Operation = `
+query flowRunStates ($ids: [uuid!]!) {
+	flow_run(where: {id:{_in:$ids}}) {
+		id
+		state
+	}
+}
+`
+
+func flowRunStates(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	ids []string,
+) (data_ *flowRunStatesResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "flowRunStates",
+		Query:  flowRunStates_Operation,
+		Variables: &__flowRunStatesInput{
+			Ids: ids,
+		},
+	}
+
+	data_ = &flowRunStatesResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by flowRunStatus.
+const flowRunStatus_Operation = `
+query flowRunStatus ($id: uuid!, $waiting: [String!]!, $crash: String!) {
+	flow_run(where: {id:{_eq:$id}}) {
+		id
+		version
+		state
+		agent_id
+		heartbeat
+		serialized_state
+		task_runs(where: {state:{_in:$waiting}}, limit: 1) {
+			id
+		}
+		states(where: {state:{_eq:"Scheduled"},message:{_like:$crash}}) {
+			version
+		}
+	}
+}
+`
+
+// What decides what the end of a container means for its run.
+func flowRunStatus(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	id string,
+	waiting []string,
+	crash string,
+) (data_ *flowRunStatusResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "flowRunStatus",
+		Query:  flowRunStatus_Operation,
+		Variables: &__flowRunStatusInput{
+			Id:      id,
+			Waiting: waiting,
+			Crash:   crash,
+		},
+	}
+
+	data_ = &flowRunStatusResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The query executed by hello.
 const hello_Operation = `
 query hello {
@@ -1808,6 +2383,44 @@ func hello(
 	}
 
 	data_ = &helloResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by lastLogLine.
+const lastLogLine_Operation = `
+query lastLogLine ($id: uuid!, $name: String!) {
+	flow_run(where: {id:{_eq:$id}}) {
+		logs(where: {name:{_eq:$name}}, order_by: {timestamp:desc}, limit: 1) {
+			timestamp
+		}
+	}
+}
+`
+
+func lastLogLine(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	id string,
+	name string,
+) (data_ *lastLogLineResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "lastLogLine",
+		Query:  lastLogLine_Operation,
+		Variables: &__lastLogLineInput{
+			Id:   id,
+			Name: name,
+		},
+	}
+
+	data_ = &lastLogLineResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -1878,6 +2491,42 @@ func registerAgent(
 	}
 
 	data_ = &registerAgentResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by runningTaskRuns.
+const runningTaskRuns_Operation = `
+query runningTaskRuns ($flow_run_id: uuid!) {
+	task_run(where: {flow_run_id:{_eq:$flow_run_id},state:{_eq:"Running"}}) {
+		id
+		version
+		serialized_state
+	}
+}
+`
+
+func runningTaskRuns(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	flow_run_id string,
+) (data_ *runningTaskRunsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "runningTaskRuns",
+		Query:  runningTaskRuns_Operation,
+		Variables: &__runningTaskRunsInput{
+			FlowRunId: flow_run_id,
+		},
+	}
+
+	data_ = &runningTaskRunsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

@@ -11,19 +11,6 @@ import (
 	"time"
 )
 
-// Holder tells the state type of a flow run and the id of the agent that last submitted it, which is
-// empty when there was none.
-func (c *Client) Holder(ctx context.Context, runID string) (state, agentID string, err error) {
-	resp, err := flowRunByID(ctx, c.t, runID)
-	if err != nil {
-		return "", "", err
-	}
-	if len(resp.FlowRun) == 0 {
-		return "", "", fmt.Errorf("flow run %s does not exist", runID)
-	}
-	return value(resp.FlowRun[0].State), value(resp.FlowRun[0].AgentId), nil
-}
-
 // TaskRuns returns a flow run's task runs with their present states, mapped children excepted.
 func (c *Client) TaskRuns(ctx context.Context, flowRunID string) ([]TaskRun, error) {
 	resp, err := unmappedTaskRuns(ctx, c.t, flowRunID)

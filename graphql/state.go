@@ -74,6 +74,9 @@ func ParseState(raw json.RawMessage) (State, error) {
 	return s, nil
 }
 
+// waitingTypes are the states that wait for an agent or a person.
+var waitingTypes = []string{"Scheduled", "Paused", "Resume", "Retrying", "Queued"}
+
 // IsScheduled reports whether the state waits for an agent: Scheduled, Paused, Resume, Retrying, Queued.
 func (s State) IsScheduled() bool { return stateTypes[s.Type] == scheduled }
 
@@ -88,10 +91,25 @@ type newState struct {
 	Type         string          `json:"type"`
 	Message      string          `json:"message"`
 	State        json.RawMessage `json:"state,omitempty"`
-	Context      struct{}        `json:"context"`
+	StartTime    string          `json:"start_time,omitempty"`
+	Context      stateContext    `json:"context"`
 	CachedInputs struct{}        `json:"cached_inputs"`
 	Result       resultDoc       `json:"_result"`
 	Version      string          `json:"__version__"`
+}
+
+// stateContext is a state's free-form member, which Prefect keeps as it is.
+type stateContext struct {
+	Claim *Claim `json:"docker_prefect,omitempty"`
+}
+
+// Claim is the mark that an agent leaves in a Submitted state: who claimed the run, for which engine, and
+// which execution of it. By it an agent recognises its own claims, also those made before it was
+// restarted.
+type Claim struct {
+	Agent   string `json:"agent"`   // identity of the agent
+	Engine  string `json:"engine"`  // id of the engine
+	Attempt string `json:"attempt"` // which of the run's executions was claimed
 }
 
 type resultDoc struct {
@@ -104,12 +122,19 @@ const maxMessage = 64 << 10
 
 // NewState returns a state of the given type without data.
 func NewState(stateType, message string) State {
-	return buildState(stateType, message, nil)
+	return buildState(newState{Type: stateType, Message: message})
+}
+
+// Scheduled returns a state that waits for an agent until the given time.
+func Scheduled(message string, start time.Time) State {
+	s := buildState(newState{Type: "Scheduled", Message: message, StartTime: FormatTimestamp(start)})
+	s.StartTime = start
+	return s
 }
 
 // Submitted wraps a scheduled state, which the flow's container will unwrap. The wrapped document
 // stays as it was; of a meta state, what it wraps is kept (1.4.1 agent.py).
-func Submitted(original State, message string) State {
+func Submitted(original State, message string, claim Claim) State {
 	inner := original.raw
 	var meta struct {
 		State json.RawMessage `json:"state"`
@@ -119,21 +144,31 @@ func Submitted(original State, message string) State {
 			inner = json.RawMessage("null")
 		}
 	}
-	return buildState("Submitted", message, inner)
+	return buildState(newState{Type: "Submitted", Message: message, State: inner, Context: stateContext{Claim: &claim}})
 }
 
-func buildState(stateType, message string, inner json.RawMessage) State {
-	if len(message) > maxMessage {
-		message = message[:maxMessage] + "… (cut)"
+func buildState(doc newState) State {
+	if len(doc.Message) > maxMessage {
+		doc.Message = doc.Message[:maxMessage] + "… (cut)"
 	}
-	raw, err := json.Marshal(newState{
-		Type: stateType, Message: message, State: inner,
-		Result: resultDoc{Type: "NoResultType", Version: coreVersion}, Version: coreVersion,
-	})
+	doc.Result, doc.Version = resultDoc{Type: "NoResultType", Version: coreVersion}, coreVersion
+	raw, err := json.Marshal(doc)
 	if err != nil { // only a wrapped document that is no JSON, which ParseState refuses
-		return buildState(stateType, message, nil)
+		doc.State = nil
+		return buildState(doc)
 	}
-	return State{Type: stateType, Message: message, raw: raw}
+	return State{Type: doc.Type, Message: doc.Message, raw: raw}
+}
+
+// Claim returns the mark that one of our agents left in the state; false if there is none.
+func (s State) Claim() (Claim, bool) {
+	var doc struct {
+		Context stateContext `json:"context"`
+	}
+	if json.Unmarshal(s.raw, &doc) != nil || doc.Context.Claim == nil {
+		return Claim{}, false
+	}
+	return *doc.Context.Claim, true
 }
 
 // MarshalJSON returns the whole state document.

@@ -57,11 +57,16 @@ func TestSubmittedKeepsWhatItWraps(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			original, err := ParseState(json.RawMessage(tc.original))
 			assert.NilError(t, err)
-			text, err := json.Marshal(Submitted(original, "Submitted for execution"))
+			text, err := json.Marshal(Submitted(original, "Submitted for execution", Claim{Agent: "a", Engine: "e", Attempt: "3"}))
 			assert.NilError(t, err)
 			want := `{"type":"Submitted","message":"Submitted for execution","state":` + tc.inner +
-				`,"context":{},"cached_inputs":{},"_result":{"type":"NoResultType","__version__":"1.4.1"},"__version__":"1.4.1"}`
+				`,"context":{"docker_prefect":{"agent":"a","engine":"e","attempt":"3"}},"cached_inputs":{},"_result":{"type":"NoResultType","__version__":"1.4.1"},"__version__":"1.4.1"}`
 			assert.Equal(t, string(text), want)
+			read, err := ParseState(text)
+			assert.NilError(t, err)
+			claim, ok := read.Claim()
+			assert.Assert(t, ok)
+			assert.Equal(t, claim, Claim{Agent: "a", Engine: "e", Attempt: "3"})
 		})
 	}
 }
@@ -71,6 +76,25 @@ func TestNewStateHasTheDocumentedForm(t *testing.T) {
 	assert.NilError(t, err)
 	assert.Equal(t, string(text), `{"type":"Failed","message":"it \"broke\"","context":{},"cached_inputs":{},`+
 		`"_result":{"type":"NoResultType","__version__":"1.4.1"},"__version__":"1.4.1"}`)
+}
+
+func TestOnlyStatesWithAMarkAreClaims(t *testing.T) {
+	for _, doc := range []string{`{"type": "Submitted"}`, `{"type": "Submitted", "context": null}`, `{"type": "Submitted", "context": {"docker_prefect": 3}}`, `{"type": "Submitted", "context": []}`} {
+		s, err := ParseState(json.RawMessage(doc))
+		assert.NilError(t, err)
+		_, ok := s.Claim()
+		assert.Assert(t, !ok, doc)
+	}
+}
+
+func TestAScheduledStateSaysWhen(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	text, err := json.Marshal(Scheduled("again", start))
+	assert.NilError(t, err)
+	read, err := ParseState(text)
+	assert.NilError(t, err)
+	assert.Assert(t, read.IsScheduled())
+	assert.Assert(t, read.StartTime.Equal(start), read.StartTime)
 }
 
 func TestLongMessagesAreCut(t *testing.T) {
@@ -94,7 +118,7 @@ func FuzzParseState(f *testing.F) {
 		if err != nil {
 			return
 		}
-		text, err := json.Marshal(Submitted(state, "m"))
+		text, err := json.Marshal(Submitted(state, "m", Claim{}))
 		assert.NilError(t, err)
 		assert.Assert(t, json.Valid(text))
 	})

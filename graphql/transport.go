@@ -138,9 +138,10 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 	return nil
 }
 
-// notPrefect explains an answer that is not GraphQL, typically the page of a user interface.
+// notPrefect explains an answer that is not GraphQL, typically the page of a user interface, or of a proxy
+// that lost the API's answer.
 func (t *transport) notPrefect(op string, httpResp *http.Response) error {
-	e := &Error{Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect}
+	e := &Error{Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, MayApply: true}
 	e.Message = fmt.Sprintf("%s does not answer like a Prefect API (status %d, content type %q); "+
 		"is it the address of the user interface? The API's is usually http://HOST:4200",
 		t.shown, httpResp.StatusCode, httpResp.Header.Get("Content-Type"))

@@ -33,6 +33,7 @@ type agentOptions struct {
 	networks  []string
 	allowList []string
 	policy    policyOptions
+	reliable  reliabilityOptions
 	token     string
 	ignored   string
 }
@@ -63,8 +64,9 @@ Options that are not given come from Prefect's configuration: PREFECT__*
 variables, ~/.prefect/backend.toml, ~/.prefect/config.toml, and for credentials
 ~/.prefect/auth.toml.
 
-The first Ctrl-C or SIGTERM stops taking flow runs and finishes the launches
-under way; containers go on. The second leaves at once.`,
+The first Ctrl-C or SIGTERM stops taking flow runs and finishes what is under way;
+containers go on, and are adopted by the next agent of this name and these labels.
+The second leaves at once.`,
 		Example: `  docker prefect agent start --local
   docker --context prod prefect agent start --label prod --env TZ=UTC
   docker prefect agent start --api http://prefect.internal:4200 --volume data:/data`,
@@ -76,6 +78,8 @@ under way; containers go on. The second leaves at once.`,
 	o.install(cmd.Flags())
 	completeFlags(cmd, map[string]cobra.CompletionFunc{
 		"log-level": cobra.FixedCompletions([]cobra.Completion{"DEBUG", "INFO", "WARNING", "ERROR"}, cobra.ShellCompDirectiveNoFileComp),
+		"on-crash":  cobra.FixedCompletions([]cobra.Completion{"fail", "reschedule", "ignore"}, cobra.ShellCompDirectiveNoFileComp),
+		"on-stop":   cobra.FixedCompletions([]cobra.Completion{"detach", "kill"}, cobra.ShellCompDirectiveNoFileComp),
 		"volume":    fileNames,
 	})
 	return cmd
@@ -110,6 +114,7 @@ func (o *agentOptions) install(flags *pflag.FlagSet) {
 	flags.IntVar(&o.timeout, "docker-client-timeout", 60, "Seconds that a call to the engine may take")
 	flags.Var(listOf(&o.allowList), "reg-allow-list", "Registry that images may come from (default: any)")
 	o.policy.install(flags)
+	o.reliable.install(flags)
 	flags.BoolVar(&o.local, "local", false, "Serve the Prefect API in this process, too, and work for it")
 
 	flags.BoolVar(&o.noDocker0, "no-docker-interface", false, "Do not give containers the name host.docker.internal")
@@ -156,7 +161,10 @@ func (o *agentOptions) configuration() (*config.Config, error) {
 // agentConfig is what the agent needs to know.
 func (o *agentOptions) agentConfig(cfg *config.Config) (agent.Config, error) {
 	policy, err := o.policy.policy()
-	return agent.Config{
+	if err != nil {
+		return agent.Config{}, err
+	}
+	agentCfg := agent.Config{
 		Name: cfg.Name, Labels: cfg.Labels, Env: cfg.Env,
 		MaxPolls: o.maxPolls, AgentAddress: cfg.AgentAddress, AgentConfigID: cfg.AgentConfigID,
 		SendFlowRunLogs: cfg.SendFlowRunLogs, NoPull: cfg.NoPull, ShowFlowLogs: o.showLogs,
@@ -165,8 +173,17 @@ func (o *agentOptions) agentConfig(cfg *config.Config) (agent.Config, error) {
 		DockerInterface: !o.noDocker0, Windows: runtime.GOOS == "windows",
 		APIURL: cfg.API, APIKey: cfg.Key, TenantID: cfg.TenantID, Backend: cfg.Backend,
 		ServerPort: cfg.ServerPort, LoggingLevel: cfg.LoggingLevel,
-	}, err
+		StuckAfter: stuckAfter(cfg.RequestTimeout),
+	}
+	if err := o.reliable.apply(&agentCfg); err != nil {
+		return agent.Config{}, usageError(err)
+	}
+	return agentCfg, nil
 }
+
+// stuckAfter is more than the longest that one poll can take: two requests, each with a timeout for the
+// connection and one for the answer, and a check of the engine.
+func stuckAfter(requestTimeout time.Duration) time.Duration { return 2*time.Minute + 4*requestTimeout }
 
 func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) error {
 	tuneMemory()

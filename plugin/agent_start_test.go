@@ -42,7 +42,8 @@ func TestEveryFieldOfTheAgentsConfigurationHasAFlag(t *testing.T) {
 	withoutConfiguration(t)
 	o, err := parseAgentStart(t, strings.Fields("--key k --tenant-id 0f8fad5b-d9cb-469f-a165-70867728950e --api http://api:1 "+
 		"--agent-config-id 0f8fad5b-d9cb-469f-a165-70867728950e -n name -l label -e A=b --max-polls 3 --agent-address http://:1 "+
-		"--no-pull -f --volume /a --network n --reg-allow-list r --host-config-policy restricted --memory 1g")...)
+		"--no-pull -f --volume /a --network n --reg-allow-list r --host-config-policy restricted --memory 1g "+
+		"--limit 3 --keep-failed 2 --on-crash reschedule --on-stop kill --cancel-poll 2s --cancel-grace 4s --drain-timeout 9s")...)
 	assert.NilError(t, err)
 	cfg, err := o.configuration()
 	assert.NilError(t, err)
@@ -154,4 +155,28 @@ func TestParametersAreJSONOrElseText(t *testing.T) {
 	}
 	_, err = parseParams([]string{"=x"})
 	assert.ErrorContains(t, err, "NAME=VALUE")
+}
+
+func TestReliabilityFlagsAreCheckedBeforeAnythingStarts(t *testing.T) {
+	withoutConfiguration(t)
+	for args, want := range map[string]string{
+		"--limit -1":          "--limit -1",
+		"--keep-failed -1":    "--keep-failed -1",
+		"--on-crash explode":  `--on-crash "explode": write fail, reschedule or ignore`,
+		"--on-stop wait":      `--on-stop "wait": write detach or kill`,
+		"--cancel-poll 0s":    "--cancel-poll 0s",
+		"--cancel-grace -1s":  "--cancel-grace -1s",
+		"--drain-timeout 0s":  "--drain-timeout 0s",
+		"--drain-timeout -1s": "--drain-timeout -1s",
+	} {
+		o, err := parseAgentStart(t, strings.Fields(args)...)
+		assert.NilError(t, err)
+		cfg, err := o.configuration()
+		assert.NilError(t, err)
+		_, err = o.agentConfig(cfg)
+		assert.ErrorContains(t, err, want)
+		var status cli.StatusError
+		assert.Assert(t, errors.As(err, &status), args)
+		assert.Equal(t, status.StatusCode, exitUsage)
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/docker/cli/cli"
 
+	"github.com/docker-prefect/docker-prefect/agent"
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
 
@@ -12,6 +13,8 @@ import (
 const (
 	exitFailure      = 1
 	exitUnauthorized = 4   // the API rejects the credentials: a supervisor need not start again
+	exitStuck        = 5   // the poll loop does not advance: to be started again
+	exitNotDrained   = 6   // --drain-timeout was over before everything was finished
 	exitUsage        = 125 // docker's own
 	exitAborted      = 130 // a second signal came before the drain was over
 )
@@ -27,6 +30,10 @@ func exitError(err error) error {
 		return err
 	case errors.Is(err, graphql.ErrUnauthorized):
 		return withStatus(err, exitUnauthorized)
+	case errors.Is(err, agent.ErrStuck):
+		return withStatus(err, exitStuck)
+	case errors.Is(err, agent.ErrNotDrained):
+		return withStatus(err, exitNotDrained)
 	}
 	return withStatus(err, exitFailure)
 }

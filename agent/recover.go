@@ -1,0 +1,44 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/docker-prefect/docker-prefect/graphql"
+)
+
+// takeUp finishes what an earlier process of this agent left undone: runs that it claimed for this engine and
+// that got no container. The mark in their Submitted state tells them from those of other agents.
+func (a *Agent) takeUp(ctx, work context.Context) error {
+	engine, err := a.launcher.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if engine.ID == "" {
+		return nil // whose claims they are could not be told
+	}
+	var claimed []graphql.FlowRun
+	err = a.retry(ctx, func() (err error) {
+		claimed, err = a.api.ClaimedRuns(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, run := range claimed {
+		mark, ok := claimOf(run)
+		if !ok || mark.Agent != a.owner.Identity || mark.Engine != engine.ID || a.roster.begun(run.ID, mark.Attempt) {
+			continue
+		}
+		if !a.inFlight.add(run.ID) {
+			continue
+		}
+		a.log.Info("Taking up the launch of flow run " + run.ID + ", which an earlier process of this agent left unfinished")
+		d := newDueRun(run)
+		d.claimed = true
+		a.launches.Go(func() {
+			defer a.inFlight.remove(run.ID)
+			a.deploy(ctx, work, d)
+		})
+	}
+	return nil
+}

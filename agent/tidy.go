@@ -1,0 +1,31 @@
+package agent
+
+import "context"
+
+// tidy removes a container whose end has been told. It stays where the run config says so
+// (host_config.auto_remove: false), and the newest of failed runs stay where the agent says so.
+func (a *Agent) tidy(ctx context.Context, c Container, failed bool) {
+	if c.isKept() {
+		return
+	}
+	surplus := []Container{c}
+	if failed && a.cfg.KeepFailed > 0 {
+		surplus = a.roster.keepFailed(c, a.cfg.KeepFailed)
+	}
+	for _, old := range surplus {
+		if err := a.launcher.Remove(ctx, old.ID); err != nil {
+			a.log.Warn("The container of flow run "+old.runID()+" is left behind; 'docker prefect prune' removes it", "container", short(old.ID), "reason", err)
+			continue
+		}
+		a.roster.forget(old.ID)
+	}
+}
+
+// removeLeftover removes a container that was created and not started, unless its launch is under way.
+func (a *Agent) removeLeftover(ctx context.Context, c Container) {
+	if a.inFlight.has(c.runID()) {
+		return
+	}
+	a.log.Info("Removing a container that was never started", "container", short(c.ID), "flow_run", c.runID())
+	a.tidy(ctx, c, false)
+}
