@@ -192,7 +192,7 @@ func TestACommandRunIsReportedByTheAgent(t *testing.T) {
 				assert.DeepEqual(t, api.states["t"], []string{"Running: Running flow.", tc.state})
 				want := []string{"INFO: Submitted for execution: Container ID: c0ffee", "INFO: hi", "INFO: there", tc.line}
 				assert.DeepEqual(t, api.messages("a"), want)
-				assert.DeepEqual(t, launcher.removed, []string{"c0ffee"})
+				assert.DeepEqual(t, launcher.removals(), []string{"c0ffee"})
 			})
 		})
 	}

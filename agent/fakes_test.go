@@ -135,6 +135,8 @@ func (f *fakeAPI) become(runID, state string) {
 }
 
 func (f *fakeAPI) DueOfTenant(context.Context, time.Time, int) ([]graphql.QueuedRun, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.queue, nil
 }
 
@@ -375,6 +377,18 @@ func (f *fakeLauncher) Remove(_ context.Context, id string) error {
 	f.removed = append(f.removed, id)
 	delete(f.known, id)
 	return nil
+}
+
+func (f *fakeLauncher) removals() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.removed)
+}
+
+func (f *fakeLauncher) stops() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.stopped)
 }
 
 // starts is how many containers were launched.

@@ -68,7 +68,9 @@ func TestStarvationIsSaidOnceAndItsEndOnce(t *testing.T) {
 		after(10 * time.Minute)
 		assert.Equal(t, log.count("wait behind the tenant's 75 oldest"), 1)
 		assert.Equal(t, log.count(`waiting=1 labels_nobody_serves=[nobody]`), 1)
+		api.mu.Lock()
 		api.queue = nil
+		api.mu.Unlock()
 		after(10 * time.Minute)
 		assert.Equal(t, log.count("Flow runs reach this agent again"), 1)
 		assert.NilError(t, stop())

@@ -61,7 +61,7 @@ func TestACrashIsToldAtOnceWithItsEvidence(t *testing.T) {
 		assert.DeepEqual(t, api.history("a"), []string{submitted, "Running: by somebody else", "Failed: " + why})
 		assert.DeepEqual(t, api.history("t"), []string{"Failed: " + why})
 		assert.DeepEqual(t, api.messages("a")[1], "ERROR: "+why+"\nImage: flow (repo@sha256:1)\nThe end of its output:\none\nTraceback\n")
-		assert.DeepEqual(t, launcher.removed, []string{"c0ffee"})
+		assert.DeepEqual(t, launcher.removals(), []string{"c0ffee"})
 		assert.NilError(t, stop())
 	})
 }
@@ -75,7 +75,7 @@ func TestAFinishedStateIsNeverOverwritten(t *testing.T) {
 			launcher.die("c0ffee", 1)
 			after(time.Minute)
 			assert.DeepEqual(t, api.history("a"), []string{submitted, state + ": by somebody else"})
-			assert.DeepEqual(t, launcher.removed, []string{"c0ffee"})
+			assert.DeepEqual(t, launcher.removals(), []string{"c0ffee"})
 			assert.NilError(t, stop())
 		})
 	}
@@ -155,10 +155,10 @@ func TestEndsAreToldWhenTheAPIIsBack(t *testing.T) {
 		api.mu.Unlock()
 		launcher.die("c0ffee", 1)
 		after(time.Hour - time.Second)
-		assert.Equal(t, len(launcher.removed), 0, "what is not told yet stays, for the next process to tell")
+		assert.Equal(t, len(launcher.removals()), 0, "what is not told yet stays, for the next process to tell")
 		after(time.Minute)
 		assert.Equal(t, api.current("a"), "Failed")
-		assert.DeepEqual(t, launcher.removed, []string{"c0ffee"})
+		assert.DeepEqual(t, launcher.removals(), []string{"c0ffee"})
 		assert.NilError(t, stop())
 	})
 }
@@ -181,8 +181,7 @@ func TestContainersOfAnEarlierProcessAreAdopted(t *testing.T) {
 		launcher.die("alive", 1)
 		after(3 * time.Minute)
 		assert.Equal(t, api.current("r1"), "Failed")
-		slices.Sort(launcher.removed)
-		assert.DeepEqual(t, launcher.removed, []string{"alive", "crashed", "done", "unstarted"})
+		assert.DeepEqual(t, slices.Sorted(slices.Values(launcher.removals())), []string{"alive", "crashed", "done", "unstarted"})
 		assert.NilError(t, stop())
 	})
 }
@@ -205,7 +204,7 @@ func TestContainersOfOthersAreNotTouched(t *testing.T) {
 		launcher.die("running1", 1)
 		after(10 * time.Minute)
 		assert.NilError(t, stop())
-		assert.Equal(t, len(launcher.removed)+len(launcher.stopped), 0)
+		assert.Equal(t, len(launcher.removals())+len(launcher.stops()), 0)
 		for i := range 4 {
 			assert.Equal(t, len(api.history(fmt.Sprint("r", i))), 1)
 		}
@@ -322,7 +321,7 @@ func TestCrashesCanBeScheduledAgainOrIgnored(t *testing.T) {
 			}
 			_, stop := running(t, Config{OnCrash: tc.onCrash}, api, launcher)
 			assert.DeepEqual(t, api.history("a"), tc.want)
-			assert.DeepEqual(t, launcher.removed, []string{"c"})
+			assert.DeepEqual(t, launcher.removals(), []string{"c"})
 			assert.NilError(t, stop())
 		})
 	}
@@ -349,8 +348,7 @@ func TestContainersAreKeptAsAskedFor(t *testing.T) {
 			after(time.Second)
 		}
 		after(10 * time.Minute)
-		slices.Sort(launcher.removed)
-		assert.DeepEqual(t, launcher.removed, []string{"failed0", "failed1", "failed2", "good"})
+		assert.DeepEqual(t, slices.Sorted(slices.Values(launcher.removals())), []string{"failed0", "failed1", "failed2", "good"})
 		assert.NilError(t, stop())
 	})
 }
