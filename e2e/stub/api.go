@@ -16,54 +16,6 @@ const (
 	AgentID  = "22222222-2222-4222-8222-222222222222"
 )
 
-// FlowRun is a flow run as the API stores it. Documents are the API's own JSON.
-type FlowRun struct {
-	ID              string         `json:"id"`
-	Name            string         `json:"name"`
-	Version         int            `json:"version"`
-	State           string         `json:"state"`
-	SerializedState map[string]any `json:"serialized_state"`
-	RunConfig       map[string]any `json:"run_config"`
-	Parameters      map[string]any `json:"parameters"`
-	ScheduledStart  time.Time      `json:"scheduled_start_time"`
-	AgentID         *string        `json:"agent_id"`
-	Flow            Flow           `json:"flow"`
-	TaskRuns        []TaskRun      `json:"task_runs"`
-
-	// Taken makes another agent's claim come first: the run is in the queue, Submitted is refused.
-	Taken bool `json:"-"`
-}
-
-// Flow is what a flow run tells about its flow.
-type Flow struct {
-	ID          string         `json:"id"`
-	Name        string         `json:"name"`
-	Environment map[string]any `json:"environment"`
-	Storage     map[string]any `json:"storage"`
-	Version     int            `json:"version"`
-	CoreVersion *string        `json:"core_version"`
-}
-
-// TaskRun is a task run that waits to be taken up again.
-type TaskRun struct {
-	ID              string         `json:"id"`
-	Version         int            `json:"version"`
-	TaskID          string         `json:"task_id"`
-	SerializedState map[string]any `json:"serialized_state"`
-}
-
-// ScheduledState is the state of a run that is due at the given time.
-func ScheduledState(start time.Time) map[string]any {
-	return map[string]any{
-		"type": "Scheduled", "message": "Flow run scheduled.", "start_time": start.UTC().Format(timeFormat),
-		"context": map[string]any{}, "cached_inputs": map[string]any{}, "__version__": "1.4.1",
-		"_result": map[string]any{"type": "NoResultType", "__version__": "1.4.1"},
-	}
-}
-
-// timeFormat is the API's way to write times.
-const timeFormat = "2006-01-02T15:04:05.000000-07:00"
-
 // Server's limit for one answer of get_runs_in_queue.
 const serverPerPoll = 25
 
@@ -82,51 +34,28 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Add puts runs into the queue, whatever their labels. They are handed out by start time, then in the
-// order added.
-func (a *API) Add(runs ...FlowRun) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.runs == nil {
-		a.runs = map[string]*FlowRun{}
-	}
-	for _, run := range runs {
-		a.runs[run.ID] = &run
-		a.queue = append(a.queue, run.ID)
-	}
-	slices.SortStableFunc(a.queue, func(x, y string) int {
-		return a.runs[x].ScheduledStart.Compare(a.runs[y].ScheduledStart)
-	})
-}
-
-// States counts the runs by state.
-func (a *API) States() map[string]int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	states := map[string]int{}
-	for _, run := range a.runs {
-		states[run.State]++
-	}
-	return states
-}
-
 // ServeHTTP answers GraphQL on every path.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	call, err := readCall(r)
+	calls, err := readCalls(r)
 	if err != nil {
 		reply(w, http.StatusBadRequest, map[string]any{"errors": []any{map[string]any{"message": err.Error()}}})
 		return
 	}
-	if a.OnCall != nil {
-		a.OnCall(call)
+	data, refusals := map[string]any{}, []any{}
+	for _, call := range calls {
+		if a.OnCall != nil {
+			a.OnCall(call)
+		}
+		if data[call.Name], err = a.answer(call); err != nil {
+			refusals = append(refusals, map[string]any{
+				"message": err.Error(), "path": []string{call.Name},
+				"extensions": map[string]string{"code": "INTERNAL_SERVER_ERROR"},
+			})
+		}
 	}
-	data, err := a.answer(call)
-	envelope := map[string]any{"data": map[string]any{call.Field: data}}
-	if err != nil {
-		envelope["errors"] = []any{map[string]any{
-			"message": err.Error(), "path": []string{call.Field},
-			"extensions": map[string]string{"code": "INTERNAL_SERVER_ERROR"},
-		}}
+	envelope := map[string]any{"data": data}
+	if len(refusals) > 0 {
+		envelope["errors"] = refusals
 	}
 	reply(w, http.StatusOK, envelope)
 }
@@ -154,8 +83,10 @@ func (a *API) answer(call Call) (any, error) {
 	case "get_runs_in_queue":
 		return a.due(call)
 	case "flow_run":
-		return a.flowRuns(call), nil
-	case "task_run":
+		return a.flowRuns(call)
+	case "flow_run_by_pk":
+		return a.flowRun(call), nil
+	case "task_run", "log":
 		return []any{}, nil
 	case "set_flow_run_states":
 		return a.setFlowRunStates(call)
@@ -178,32 +109,12 @@ func (a *API) due(call Call) (any, error) {
 	}
 	ids := []string{}
 	for _, id := range a.queue {
-		if len(ids) == limit || a.runs[id].ScheduledStart.After(before) {
+		if len(ids) == limit || a.runs[id].due.After(before) {
 			break
 		}
 		ids = append(ids, id)
 	}
 	return map[string]any{"flow_run_ids": ids}, nil
-}
-
-func (a *API) flowRuns(call Call) any {
-	var ids []any
-	if one := call.at("where", "id", "_eq"); one != nil {
-		ids = []any{one}
-	} else {
-		ids, _ = call.at("where", "id", "_in").([]any)
-	}
-	_, wantsDue := call.Arguments["where"].(map[string]any)["_or"]
-	found := []FlowRun{} // copies: they are encoded after the lock is given back
-	for _, id := range ids {
-		text, _ := id.(string)
-		run := a.runs[text]
-		if run == nil || wantsDue && run.State != "Scheduled" && run.State != "Running" {
-			continue
-		}
-		found = append(found, *run)
-	}
-	return found
 }
 
 // states are the elements of a set_…_states call.
@@ -230,13 +141,9 @@ func (a *API) setFlowRunStates(call Call) (any, error) {
 		case kind == "Submitted" && (run.Taken || run.State == "Submitted"):
 			return nil, refusal("State update failed: this run has already been submitted.")
 		}
-		run.State, run.SerializedState = kind, maps.Clone(state)
-		run.Version++
+		a.setState(run, maps.Clone(state))
 		if agent := call.Header.Get("X-PREFECT-AGENT-ID"); kind == "Submitted" && agent != "" {
 			run.AgentID = &agent
-		}
-		if kind != "Scheduled" {
-			a.leaveQueue(id)
 		}
 	}
 	return map[string]any{"states": accepted(call.states(), "flow_run_id")}, nil

@@ -18,23 +18,25 @@ import (
 // variables, with or without a name for the operation, fields in any order.
 type Call struct {
 	Field     string         // such as "register_agent"
+	Name      string         // of the answer: the field's, or its alias
 	Arguments map[string]any // with variables put in
 	Selection []string       // paths of the fields asked for, sorted; arguments of nested fields left out
 	Header    http.Header
 }
 
-// readCall decodes a request as Prefect's clients send it: variables are a string of JSON, or an object.
-func readCall(r *http.Request) (Call, error) {
+// readCalls decodes a request as Prefect's clients send it: variables are a string of JSON, or an object.
+// Each field of the operation is a call.
+func readCalls(r *http.Request) ([]Call, error) {
 	var body struct {
 		Query     string          `json:"query"`
 		Variables json.RawMessage `json:"variables"`
 	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
-		return Call{}, fmt.Errorf("read request: %w", err)
+		return nil, fmt.Errorf("read request: %w", err)
 	}
 	if err := json.Unmarshal(text, &body); err != nil {
-		return Call{}, fmt.Errorf("decode request: %w", err)
+		return nil, fmt.Errorf("decode request: %w", err)
 	}
 	var quoted string
 	if json.Unmarshal(body.Variables, &quoted) == nil {
@@ -43,27 +45,31 @@ func readCall(r *http.Request) (Call, error) {
 	var variables map[string]any
 	if len(body.Variables) > 0 {
 		if err := json.Unmarshal(body.Variables, &variables); err != nil {
-			return Call{}, fmt.Errorf("decode variables: %w", err)
+			return nil, fmt.Errorf("decode variables: %w", err)
 		}
 	}
 	doc, err := parser.ParseQuery(&ast.Source{Input: body.Query})
 	if err != nil {
-		return Call{}, fmt.Errorf("parse query: %w", err)
+		return nil, fmt.Errorf("parse query: %w", err)
 	}
-	if len(doc.Operations) != 1 || len(doc.Operations[0].SelectionSet) != 1 {
-		return Call{}, errors.New("a request has one operation with one field")
+	if len(doc.Operations) != 1 {
+		return nil, errors.New("a request has one operation")
 	}
-	field, ok := doc.Operations[0].SelectionSet[0].(*ast.Field)
-	if !ok {
-		return Call{}, errors.New("fragments are not served")
+	var calls []Call
+	for _, selected := range doc.Operations[0].SelectionSet {
+		field, ok := selected.(*ast.Field)
+		if !ok {
+			return nil, errors.New("fragments are not served")
+		}
+		call := Call{Field: field.Name, Name: field.Alias, Header: r.Header, Arguments: map[string]any{}}
+		for _, a := range field.Arguments {
+			call.Arguments[a.Name] = value(a.Value, variables)
+		}
+		call.Selection = paths(nil, "", field.SelectionSet)
+		slices.Sort(call.Selection)
+		calls = append(calls, call)
 	}
-	call := Call{Field: field.Name, Header: r.Header, Arguments: map[string]any{}}
-	for _, a := range field.Arguments {
-		call.Arguments[a.Name] = value(a.Value, variables)
-	}
-	call.Selection = paths(nil, "", field.SelectionSet)
-	slices.Sort(call.Selection)
-	return call, nil
+	return calls, nil
 }
 
 // value is what a literal means, as encoding/json would have decoded it.

@@ -3,31 +3,13 @@ package stub
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
-
-type container struct {
-	id      string
-	name    string
-	config  map[string]any // the body of the request that created it
-	started bool
-	ended   chan struct{}
-}
-
-// Containers counts the containers that were started and not removed.
-func (e *Engine) Containers() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	n := 0
-	for _, c := range e.containers {
-		if c.started {
-			n++
-		}
-	}
-	return n
-}
 
 // containerID is that of the nth container; the same in every engine, so that records can be compared.
 func containerID(n int) string {
@@ -41,7 +23,7 @@ func (e *Engine) serveContainers(w http.ResponseWriter, r *http.Request, req Req
 		e.create(w, req)
 		return true
 	case req.Path == "/containers/json":
-		e.list(w)
+		e.list(w, req)
 		return true
 	case !strings.HasPrefix(req.Path, "/containers/"):
 		return false
@@ -54,38 +36,41 @@ func (e *Engine) serveContainers(w http.ResponseWriter, r *http.Request, req Req
 	}
 	switch {
 	case req.Method == http.MethodDelete:
-		e.remove(ctr)
-		w.WriteHeader(http.StatusNoContent)
+		accept(w, e.remove(ctr, isTrue(req.Query.Get("force"))))
 	case action == "start":
-		e.mu.Lock()
-		ctr.started = true
-		e.mu.Unlock()
-		w.WriteHeader(http.StatusNoContent)
-	case action == "kill", action == "stop":
-		e.remove(ctr)
-		w.WriteHeader(http.StatusNoContent)
+		status := http.StatusNoContent
+		if !e.start(ctr) {
+			status = http.StatusNotModified
+		}
+		w.WriteHeader(status)
+	case action == "kill":
+		accept(w, e.kill(ctr, req.Query.Get("signal")))
+	case action == "stop":
+		w.WriteHeader(e.stop(ctr))
 	case action == "wait":
-		w.Header().Set("Content-Type", "application/json")
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-ctr.ended:
-			reply(w, http.StatusOK, map[string]any{"StatusCode": 0})
-		case <-r.Context().Done():
-		}
+		e.wait(w, r, ctr)
 	case action == "logs":
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-ctr.ended:
-		case <-r.Context().Done():
-		}
+		e.logs(w, r, ctr)
 	case action == "json":
-		reply(w, http.StatusOK, map[string]any{
-			"Id": ctr.id, "Name": "/" + ctr.name, "Config": ctr.config, "State": map[string]any{"Status": "running", "Running": true},
-		})
+		reply(w, http.StatusOK, e.inspect(ctr))
 	default:
 		return false
 	}
 	return true
+}
+
+// accept answers with 204 unless there is a refusal.
+func accept(w http.ResponseWriter, refusal *Refusal) {
+	if refusal != nil {
+		message(w, refusal.Status, refusal.Message)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// isTrue reads a parameter as the engine does.
+func isTrue(value string) bool {
+	return !slices.Contains([]string{"", "0", "no", "false", "none"}, strings.ToLower(strings.TrimSpace(value)))
 }
 
 func (e *Engine) create(w http.ResponseWriter, req Request) {
@@ -101,42 +86,65 @@ func (e *Engine) create(w http.ResponseWriter, req Request) {
 		e.containers, e.names = map[string]*container{}, map[string]string{}
 	}
 	e.count++
-	ctr := &container{id: containerID(e.count), name: name, config: req.Body, ended: make(chan struct{})}
+	ctr := &container{
+		id: containerID(e.count), name: name, config: req.Body, status: created, createdAt: time.Now(),
+		ended: make(chan struct{}), removed: make(chan struct{}),
+	}
+	if name == "" {
+		ctr.name = fmt.Sprintf("unnamed-%d", e.count)
+	}
 	e.containers[ctr.id] = ctr
-	e.names[name] = ctr.id
+	e.names[ctr.name] = ctr.id
+	e.emit(ctr, "create", nil)
 	reply(w, http.StatusCreated, map[string]any{"Id": ctr.id, "Warnings": []string{}})
 }
 
-func (e *Engine) list(w http.ResponseWriter) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	list := []any{}
-	for _, c := range e.containers {
-		list = append(list, map[string]any{
-			"Id": c.id, "Names": []string{"/" + c.name}, "State": "running", "Labels": c.config["Labels"], "Image": c.config["Image"],
-		})
-	}
-	reply(w, http.StatusOK, list)
-}
-
-// container finds a container by id or name.
+// container finds a container by id, the beginning of its id, or name.
 func (e *Engine) container(id string) *container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c := e.containers[id]; c != nil {
 		return c
 	}
-	return e.containers[e.names[id]]
+	if c := e.containers[e.names[strings.TrimPrefix(id, "/")]]; c != nil {
+		return c
+	}
+	var found *container
+	for full, c := range e.containers {
+		if strings.HasPrefix(full, id) {
+			if found != nil {
+				return nil
+			}
+			found = c
+		}
+	}
+	return found
 }
 
-// remove ends a container; agents create theirs so that the engine removes them when they end.
-func (e *Engine) remove(ctr *container) {
+// wait answers when the container has ended, or was removed.
+func (e *Engine) wait(w http.ResponseWriter, r *http.Request, ctr *container) {
+	condition := r.URL.Query().Get("condition")
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.containers[ctr.id] == nil {
+	ended, removed, over := ctr.ended, ctr.removed, ctr.status != running
+	e.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	_ = http.NewResponseController(w).Flush()
+	switch {
+	case condition == "removed":
+		ended = nil
+	case condition != "next-exit" && over:
+		closed := make(chan struct{})
+		close(closed)
+		ended = closed
+	}
+	select {
+	case <-ended:
+	case <-removed:
+	case <-r.Context().Done():
 		return
 	}
-	delete(e.containers, ctr.id)
-	delete(e.names, ctr.name)
-	close(ctr.ended)
+	e.mu.Lock()
+	code := ctr.exitCode
+	e.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(map[string]any{"Error": nil, "StatusCode": code})
 }
