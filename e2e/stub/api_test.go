@@ -2,6 +2,7 @@ package stub
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -137,7 +138,37 @@ func TestAPIFindsRunsByFilter(t *testing.T) {
 	answer := ask(t, api, runsQuery(`{id: {_eq: "due"}}`), nil)
 	assert.Check(t, is.Contains(answer, `"heartbeat":null`))
 	assert.Check(t, is.Contains(ask(t, api, runsQuery(`{shoe_size: {_eq: 1}}`), nil), "no column shoe_size"))
-	assert.Check(t, is.Contains(ask(t, api, runsQuery(`{name: {_like: "x"}}`), nil), "no operator _like"))
+	assert.Check(t, is.Contains(ask(t, api, runsQuery(`{name: {_similar: "x"}}`), nil), "no operator _similar"))
+	assert.Check(t, is.Contains(ask(t, api, runsQuery(`{labels: {_contains: "x"}}`), nil), "no filter by labels"))
+}
+
+func TestAPIFiltersWhatBelongsToARun(t *testing.T) {
+	now := time.Date(2021, 3, 4, 5, 6, 7, 0, time.UTC)
+	run := due("run", now)
+	run.TaskRuns = []TaskRun{{ID: "a", SerializedState: ScheduledState(now)}, {ID: "b", SerializedState: map[string]any{"type": "Submitted"}}}
+	run.Labels = []string{"gpu"}
+	api := &API{}
+	api.Add(run)
+	api.SetState("run", "Running", "")
+	api.SetState("run", "Scheduled", "Rescheduled after a crash: 1")
+	api.SetState("run", "Scheduled", "By hand.")
+	answer := ask(t, api, `query($waiting: [String!]!, $crash: String!) { flow_run(where: {id: {_eq: "run"}}) {
+		task_runs(where: {state: {_in: $waiting}}, limit: 1) { id } states(where: {state: {_eq: "Scheduled"}, message: {_like: $crash}}) { version }
+		labels logs(limit: 1) { id } } }`, map[string]any{"waiting": []string{"Submitted", "Queued"}, "crash": "Rescheduled after a crash%"})
+	var body struct {
+		Data struct {
+			Runs []struct {
+				Labels   []string
+				Logs     []any
+				States   []struct{ Version int }
+				TaskRuns []struct{ ID string } `json:"task_runs"`
+			} `json:"flow_run"`
+		}
+	}
+	assert.NilError(t, json.Unmarshal([]byte(answer), &body))
+	assert.Assert(t, is.Len(body.Data.Runs, 1))
+	got := body.Data.Runs[0]
+	assert.Check(t, is.Equal(fmt.Sprint(got.TaskRuns, got.States, got.Labels, got.Logs), "[{b}] [{2}] [gpu] []"))
 }
 
 func TestAPIAnswersSeveralFieldsByTheirNames(t *testing.T) {
@@ -160,7 +191,11 @@ func TestAPIRunsAreSetByTheirContainersAndUsers(t *testing.T) {
 	assert.Equal(t, run.State, "Success")
 	assert.Equal(t, run.Version, 3)
 	assert.Equal(t, run.SerializedState["message"], "All good.")
-	assert.DeepEqual(t, run.States, []string{"Submitted", "Running", "Success"})
+	var history []string
+	for _, s := range run.States {
+		history = append(history, fmt.Sprint(s.Version, " ", s.State))
+	}
+	assert.DeepEqual(t, history, []string{"1 Submitted", "2 Running", "3 Success"})
 	assert.Assert(t, is.Contains(ask(t, api, queueQuery, queueInput(now)), `[]`))
 
 	api.SetState("run", "Scheduled", "Once more.")

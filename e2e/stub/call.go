@@ -20,8 +20,15 @@ type Call struct {
 	Field     string         // such as "register_agent"
 	Name      string         // of the answer: the field's, or its alias
 	Arguments map[string]any // with variables put in
-	Selection []string       // paths of the fields asked for, sorted; arguments of nested fields left out
+	Selection []string       // paths of the fields asked for, sorted
+	Relations []Relation     // fields right below that have arguments of their own
 	Header    http.Header
+}
+
+// Relation is a field of the answer's objects that was asked for in part.
+type Relation struct {
+	Name      string
+	Arguments map[string]any
 }
 
 // readCalls decodes a request as Prefect's clients send it: variables are a string of JSON, or an object.
@@ -61,15 +68,25 @@ func readCalls(r *http.Request) ([]Call, error) {
 		if !ok {
 			return nil, errors.New("fragments are not served")
 		}
-		call := Call{Field: field.Name, Name: field.Alias, Header: r.Header, Arguments: map[string]any{}}
-		for _, a := range field.Arguments {
-			call.Arguments[a.Name] = value(a.Value, variables)
+		call := Call{Field: field.Name, Name: field.Alias, Header: r.Header, Arguments: arguments(field, variables)}
+		for _, inner := range field.SelectionSet {
+			if relation, ok := inner.(*ast.Field); ok && len(relation.Arguments) > 0 {
+				call.Relations = append(call.Relations, Relation{relation.Name, arguments(relation, variables)})
+			}
 		}
 		call.Selection = paths(nil, "", field.SelectionSet)
 		slices.Sort(call.Selection)
 		calls = append(calls, call)
 	}
 	return calls, nil
+}
+
+func arguments(field *ast.Field, variables map[string]any) map[string]any {
+	values := map[string]any{}
+	for _, a := range field.Arguments {
+		values[a.Name] = value(a.Value, variables)
+	}
+	return values
 }
 
 // value is what a literal means, as encoding/json would have decoded it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -124,6 +125,20 @@ func TestContainerStaysAsItEnded(t *testing.T) {
 		assert.NilError(t, err)
 		assert.Check(t, is.Equal(out.String(), want), tail)
 	}
+	logs, err := c.ContainerLogs(t.Context(), id, container.LogsOptions{ShowStdout: true, Timestamps: true, Tail: "1"})
+	assert.NilError(t, err)
+	var stamped bytes.Buffer
+	_, err = stdcopy.StdCopy(&stamped, &stamped, logs)
+	assert.NilError(t, err)
+	stamp, line, _ := strings.Cut(stamped.String(), " ")
+	assert.Check(t, is.Equal(line, "out of memory\n"))
+	_, err = time.Parse(time.RFC3339Nano, stamp)
+	assert.NilError(t, err)
+	logs, err = c.ContainerLogs(t.Context(), id, container.LogsOptions{ShowStdout: true, Since: fmt.Sprint(time.Now().Add(time.Minute).Unix())})
+	assert.NilError(t, err)
+	rest, err := io.ReadAll(logs)
+	assert.NilError(t, err)
+	assert.Check(t, is.Len(rest, 0), "written before")
 	_, err = c.ContainerLogs(t.Context(), id, container.LogsOptions{})
 	assert.Check(t, is.ErrorContains(err, "choose at least one stream"))
 }

@@ -17,16 +17,25 @@ func (e *Engine) logs(w http.ResponseWriter, r *http.Request, ctr *container) {
 		return
 	}
 	e.mu.Lock()
+	started := ctr.startedAt
 	lines, ended, removed, over := slices.Collect(strings.Lines(ctr.life.Output)), ctr.ended, ctr.removed, ctr.status != running
 	e.mu.Unlock()
 	if tail, err := strconv.Atoi(query.Get("tail")); err == nil && tail >= 0 {
 		lines = lines[max(len(lines)-tail, 0):]
 	}
-	if !isTrue(query.Get("stdout")) {
+	since, err := eventTime(query.Get("since"))
+	if err != nil {
+		message(w, http.StatusBadRequest, "since is in seconds since 1970")
+		return
+	}
+	if !isTrue(query.Get("stdout")) || started.Before(since) {
 		lines = nil
 	}
 	tty, _ := ctr.config["Tty"].(bool)
 	for _, line := range lines {
+		if isTrue(query.Get("timestamps")) {
+			line = engineTime(started) + " " + line
+		}
 		if !tty {
 			_, _ = w.Write(frame(len(line)))
 		}

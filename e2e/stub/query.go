@@ -8,22 +8,43 @@ import (
 
 // flowRuns answers a query by its filter, in the order of start times.
 func (a *API) flowRuns(call Call) (any, error) {
-	where, _ := call.Arguments["where"].(map[string]any)
-	found := []any{}
+	documents := []any{}
 	for _, run := range a.candidates(call) {
-		document := run.document()
-		ok, err := matches(where, document)
-		if err != nil {
-			return nil, fmt.Errorf("flow_run: %w", err)
-		}
-		if ok {
-			found = append(found, document)
-		}
+		documents = append(documents, run.document())
 	}
-	if limit, ok := call.Arguments["limit"].(float64); ok {
-		found = found[:min(int(limit), len(found))]
+	found, err := pick(documents, call.Arguments)
+	if err != nil {
+		return nil, fmt.Errorf("flow_run: %w", err)
+	}
+	for _, document := range found {
+		document := document.(map[string]any)
+		for _, relation := range call.Relations {
+			rows, _ := document[relation.Name].([]any)
+			if document[relation.Name], err = pick(rows, relation.Arguments); err != nil {
+				return nil, fmt.Errorf("flow_run.%s: %w", relation.Name, err)
+			}
+		}
 	}
 	return found, nil
+}
+
+// pick applies a filter and a limit; rows keep their order whatever the arguments say.
+func pick(rows []any, arguments map[string]any) ([]any, error) {
+	where, _ := arguments["where"].(map[string]any)
+	picked := []any{}
+	for _, row := range rows {
+		ok, err := matches(where, row.(map[string]any))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			picked = append(picked, row)
+		}
+	}
+	if limit, ok := arguments["limit"].(float64); ok {
+		picked = picked[:min(int(limit), len(picked))]
+	}
+	return picked, nil
 }
 
 func (a *API) flowRun(call Call) any {
@@ -64,12 +85,18 @@ func (r *FlowRun) document() map[string]any {
 			"state": t.SerializedState["type"], "state_message": t.SerializedState["message"], "state_start_time": t.SerializedState["start_time"],
 		})
 	}
+	states := make([]any, 0, len(r.States))
+	for _, s := range r.States {
+		states = append(states, map[string]any{
+			"version": float64(s.Version), "timestamp": s.At.UTC().Format(timeFormat), "state": s.State, "message": s.Message,
+		})
+	}
 	return map[string]any{
 		"id": r.ID, "name": r.Name, "version": float64(r.Version), "tenant_id": TenantID, "agent_id": orNil(r.AgentID), "heartbeat": orNil(r.Heartbeat),
 		"state": r.State, "serialized_state": r.SerializedState,
 		"state_message": r.SerializedState["message"], "state_start_time": r.SerializedState["start_time"],
 		"run_config": orNull(r.RunConfig), "parameters": orNull(r.Parameters), "scheduled_start_time": r.ScheduledStart.UTC().Format(timeFormat),
-		"task_runs": tasks,
+		"labels": append([]string{}, r.Labels...), "task_runs": tasks, "states": states, "logs": []any{},
 		"flow": map[string]any{
 			"id": r.Flow.ID, "name": r.Flow.Name, "version": float64(r.Flow.Version), "core_version": orNil(r.Flow.CoreVersion),
 			"environment": orNull(r.Flow.Environment), "storage": orNull(r.Flow.Storage),

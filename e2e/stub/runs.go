@@ -21,13 +21,23 @@ type FlowRun struct {
 	TaskRuns        []TaskRun
 	Heartbeat       *string
 
-	// States are the types of all states since the run was added, its first one left out.
-	States []string
+	Labels []string
+
+	// States are all since the run was added, its first one left out.
+	States []StateChange
 
 	// Taken makes another agent's claim come first: the run is in the queue, Submitted is refused.
 	Taken bool
 
 	due time.Time // when its state lets it start
+}
+
+// StateChange is a state in the history of a flow run.
+type StateChange struct {
+	Version int
+	At      time.Time
+	State   string
+	Message string
 }
 
 // Flow is what a flow run tells about its flow.
@@ -105,7 +115,8 @@ func (a *API) setState(run *FlowRun, document map[string]any) {
 	run.State, _ = document["type"].(string)
 	run.SerializedState = document
 	run.Version++
-	run.States = append(run.States, run.State)
+	text, _ := document["message"].(string)
+	run.States = append(run.States, StateChange{run.Version, time.Now(), run.State, text})
 	a.leaveQueue(run.ID)
 	if run.State == "Scheduled" {
 		if start, err := time.Parse(time.RFC3339, fmt.Sprint(document["start_time"])); err == nil {

@@ -3,6 +3,7 @@ package stub
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,8 @@ func matchesOne(name string, condition any, document map[string]any) (bool, erro
 	}
 	inner, _ := condition.(map[string]any)
 	switch column := column.(type) {
+	case []string:
+		return false, fmt.Errorf("the stub has no filter by %s", name)
 	case []any: // of a relation, one row must match
 		for _, row := range column {
 			ok, err := matches(inner, row.(map[string]any))
@@ -71,6 +74,10 @@ func compare(operator string, column, operand any) (bool, error) {
 	case "_in", "_nin":
 		list, _ := operand.([]any)
 		return column != nil && slices.Contains(list, column) == (operator == "_in"), nil
+	case "_like":
+		text, ok1 := column.(string)
+		pattern, ok2 := operand.(string)
+		return ok1 && ok2 && like(pattern).MatchString(text), nil
 	}
 	order, known := ordered(column, operand)
 	switch operator {
@@ -88,6 +95,12 @@ func compare(operator string, column, operand any) (bool, error) {
 		return known && order >= 0, nil
 	}
 	return false, fmt.Errorf("the stub has no operator %s", operator)
+}
+
+// like is a pattern in which % stands for any text and _ for a character.
+func like(pattern string) *regexp.Regexp {
+	expression := strings.NewReplacer("%", "(?s:.*)", "_", "(?s:.)").Replace(regexp.QuoteMeta(pattern))
+	return regexp.MustCompile("^" + expression + "$")
 }
 
 // ordered compares numbers, times and text.
