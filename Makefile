@@ -12,7 +12,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 # Linters have a module file of their own: their dependencies are none of the program's.
 TOOL = go tool -modfile=.ci/tools.mod
 
-.PHONY: build install test unit race lint fmt generate validate e2e demo demo-image bench clean help
+.PHONY: build install test unit race lint fmt generate validate e2e demo demo-image bench soak clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -66,6 +66,11 @@ demo-image: ## Build the image docker-prefect-demo, without a registry
 
 bench: build demo-image ## Measure speed and memory; docs/performance.md has the method
 	@go run ./e2e/bench
+
+soak: build ## Thousands of short runs on stubs for half an hour: all end right, nothing grows (FOR=20s: a smoke test)
+	@go run ./e2e/soak -for $(FOR)
+
+FOR ?= 30m
 
 clean: ## Remove what was built here
 	rm -rf bin
