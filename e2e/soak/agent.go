@@ -43,7 +43,7 @@ func startAgent(o options, w *world, dir string) (*agent, error) {
 	a.cmd = exec.Command(path, "agent", "start", "--api", w.apiURL, "--base-url", w.engineURL, "--agent-address", url,
 		"--cancel-poll", "1s", "--cancel-grace", "1s", "--drain-timeout", "20s")
 	a.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DOCKER_CONFIG=" + dir}
-	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nobody else would end it
+	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the soak, which ends it
 	var to io.Writer = a.output
 	var file *os.File
 	if o.log != "" {
