@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Kinds of API errors, for errors.Is. What is none of them is final: the request itself is wrong.
@@ -50,9 +51,12 @@ type apiErrors []struct {
 	} `json:"extensions"`
 }
 
-// text joins the messages. Prefect's client looks for texts anywhere in the list, codes included
+// text is what people are shown of the list.
+func (l apiErrors) text() string { return oneLine(l.joined()) }
+
+// joined has the messages. Prefect's client looks for texts anywhere in the list, codes included
 // (1.4.1 client.py), hence codes that the messages do not repeat are kept.
-func (l apiErrors) text() string {
+func (l apiErrors) joined() string {
 	var parts []string
 	for _, e := range l {
 		msg := strings.Join(strings.Fields(e.Message), " ")
@@ -69,9 +73,21 @@ func (l apiErrors) text() string {
 	return strings.Join(parts, "; ")
 }
 
+// maxText bounds what an error repeats of an answer.
+const maxText = 1000
+
+// oneLine makes text of an answer fit for an error: a server may send anything.
+func oneLine(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return text
+}
+
 // kind sorts an "errors" list as the Python client does (1.4.1 client.py); nil means final.
 func (l apiErrors) kind() error {
-	text := l.text()
+	text := l.joined()
 	switch {
 	case strings.Contains(text, "API_ERROR"):
 		return ErrTemporary

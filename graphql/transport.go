@@ -132,7 +132,7 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 	if err := json.Unmarshal(envelope.Data, resp.Data); err != nil {
 		return &Error{
 			Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, cause: err,
-			Message: fmt.Sprintf("%s answered %s with data that does not fit Prefect's schema: %v", t.shown, op, err),
+			Message: fmt.Sprintf("%s answered %s with data that does not fit Prefect's schema: %s", t.shown, op, oneLine(err.Error())),
 		}
 	}
 	return nil
@@ -144,7 +144,7 @@ func (t *transport) notPrefect(op string, httpResp *http.Response) error {
 	e := &Error{Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, MayApply: true}
 	e.Message = fmt.Sprintf("%s does not answer like a Prefect API (status %d, content type %q); "+
 		"is it the address of the user interface? The API's is usually http://HOST:4200",
-		t.shown, httpResp.StatusCode, httpResp.Header.Get("Content-Type"))
+		t.shown, httpResp.StatusCode, oneLine(httpResp.Header.Get("Content-Type")))
 	if t.backend == "cloud" && t.key == "" {
 		e.Kind = ErrUnauthorized
 		e.Message = t.shown + " gave no GraphQL answer and no API key was sent; pass --key or run `prefect auth login`"
