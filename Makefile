@@ -12,7 +12,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 # Linters have a module file of their own: their dependencies are none of the program's.
 TOOL = go tool -modfile=.ci/tools.mod
 
-.PHONY: build install test unit race lint fmt generate validate e2e demo demo-image bench soak clean help
+.PHONY: build install test unit race lint fmt generate validate e2e demo demo-image bench soak fuzz clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -71,6 +71,12 @@ soak: build ## Thousands of short runs on stubs for half an hour: all end right,
 	@go run ./e2e/soak -for $(FOR)
 
 FOR ?= 30m
+
+fuzz: ## Every fuzz target for FUZZTIME each
+	@mkdir -p bin
+	@.ci/fuzz $(FUZZTIME)
+
+FUZZTIME ?= 10s
 
 clean: ## Remove what was built here
 	rm -rf bin
