@@ -43,12 +43,17 @@ func (r *roster) notify() {
 	r.changed = make(chan struct{})
 }
 
-// enter adds a container that a launch has just started, unless an event came first.
+// enter adds a container that a launch has just started. The event of its start may come later, and that of
+// its end may have come before.
 func (r *roster) enter(c Container) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.members[c.ID] == nil {
+	m := r.members[c.ID]
+	switch {
+	case m == nil:
 		r.members[c.ID] = &tracked{Container: c, seen: time.Now()}
+	case m.neverBegan():
+		m.State = c.State
 	}
 }
 
@@ -120,8 +125,8 @@ func (r *roster) sync(list []Container, asked time.Time) synced {
 			m = &tracked{seen: asked}
 			r.members[c.ID] = m
 		}
-		if m.Container.hasEnded() && !c.hasEnded() && m.exit != nil {
-			continue // an event told the end after the list was made
+		if m.hasEnded() && !c.hasEnded() && m.exit != nil || m.isLive() && !fresh && c.neverBegan() {
+			continue // an event told more after the list was made
 		}
 		m.Container = c
 		switch {

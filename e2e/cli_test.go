@@ -124,7 +124,7 @@ func TestMetadataIsWhatDockerAsksFor(t *testing.T) {
 
 // The help texts are reviewed as files: go test -tags e2e ./e2e -run Help -update writes them anew.
 func TestHelpReadsLikeDockers(t *testing.T) {
-	for _, command := range []string{"", "agent", "agent start", "server", "server start", "run"} {
+	for _, command := range []string{"", "agent", "agent start", "server", "server start", "run", "prune"} {
 		name := strings.ReplaceAll(strings.TrimSpace("help "+command), " ", "-") + ".txt"
 		t.Run(name, func(t *testing.T) {
 			env := append(environment(t, dockerConfig(t)), "COLUMNS=80")

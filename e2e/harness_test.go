@@ -43,6 +43,14 @@ func binary(t *testing.T) string {
 	return path
 }
 
+// plainBinary is the plugin as people have it: static.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../bin/docker-prefect")
+	assert.NilError(t, err)
+	return path
+}
+
 // dockerConfig is a configuration directory of the docker CLI that finds the plugin.
 func dockerConfig(t *testing.T) string {
 	t.Helper()

@@ -24,7 +24,7 @@ func TestARunGoesFromScheduledToSuccess(t *testing.T) {
 	assert.DeepEqual(t, states, []string{"Scheduled", "Submitted", "Running", "Success"})
 	ctr := container(t, id)
 	assert.Assert(t, is.Contains(logs, "INFO tester: Submitted for execution: Container ID: "+ctr["Id"].(string)))
-	assert.Equal(t, ctr["Name"], "/first-run")
+	assert.Equal(t, ctr["Name"], "/"+containerName("first-run", id))
 	assert.Equal(t, at(t, ctr, "State", "ExitCode"), 0.0)
 	labels := at(t, ctr, "Config", "Labels").(object)
 	assert.Equal(t, labels["io.prefect.flow-name"], "e2e flow")
@@ -150,16 +150,20 @@ func TestEnvironmentHasPrefectsPrecedence(t *testing.T) {
 	}
 }
 
+// containerName is that of the first execution of a run.
+func containerName(runName, runID string) string {
+	return runName + "-" + runID[len(runID)-12:] + "-1"
+}
+
 func TestATakenNameIsNumbered(t *testing.T) {
 	w := newWorld(t)
+	id := w.create(t, flowRun{name: "taken"})
+	name := containerName("taken", id)
+	docker(t, "create", "--name", name, demoImage, "prefect")
+	t.Cleanup(func() { docker(t, "rm", name) })
 	w.agent(t)
-	name := "same-name-" + freePort(t)
-	first := w.create(t, flowRun{name: name})
-	w.waitState(t, first, "Success")
-	second := w.create(t, flowRun{name: name})
-	w.waitState(t, second, "Success")
-	assert.Equal(t, container(t, first)["Name"], "/"+name)
-	assert.Equal(t, container(t, second)["Name"], "/"+name+"-1")
+	w.waitState(t, id, "Success")
+	assert.Equal(t, container(t, id)["Name"], "/"+name+"-1")
 }
 
 func TestShowFlowLogsCopiesTheOutput(t *testing.T) {
@@ -196,7 +200,7 @@ func TestACommandRunsInAnyImage(t *testing.T) {
 	w.agent(t)
 	out, status := run(t, w.env, "docker", "prefect", "run", "--api", w.api, "--watch", demoImage, "--", "/bin/prefect", "nonsense")
 	assert.Equal(t, status, 1, out)
-	for _, line := range []string{"| Running: ", "INFO - agent | usage: prefect execute flow-run", "ended as Failed: The container exited with status 2."} {
+	for _, line := range []string{"| Running: ", "INFO - output | usage: prefect execute flow-run", "ended as Failed: The container exited with status 2."} {
 		assert.Assert(t, is.Contains(out, line))
 	}
 	id, _, _ := strings.Cut(out, "\n")

@@ -34,6 +34,7 @@ func NewCommand(dockerCLI command.Cli) *cobra.Command {
 		newAgentCommand(dockerCLI),
 		newServerCommand(dockerCLI),
 		newRunCommand(dockerCLI),
+		newPruneCommand(dockerCLI),
 		newVersionCommand(dockerCLI),
 	)
 	return cmd

@@ -18,7 +18,7 @@ type testCase struct {
 	run       func() stub.FlowRun                // nil: the queue is empty
 	refuse    func(r stub.Request) *stub.Refusal // what the engine does not do
 	pullError string                             // ends the progress of a pull
-	nameTaken string                             // a container that is there before
+	taken     []string                           // names of containers that are there before
 }
 
 const (
@@ -152,13 +152,13 @@ func testCases() []testCase {
 		{name: "host config with an unknown key", run: scheduledRun(runConfig("DockerRun", object{"image": "etl:7", "host_config": object{"Memory": 1}}))},
 		{name: "name with accents", run: scheduledRun(named("Été 1,000 it's (über)"))},
 		{name: "name of nothing", run: scheduledRun(named("._-"))},
-		{name: "name taken", run: scheduledRun(), nameTaken: "misty-heron"},
+		{name: "name taken", run: scheduledRun(), taken: []string{"misty-heron", "misty-heron-333333333333-1"}},
 		{name: "flow from before 0.13", run: scheduledRun(coreVersion(&old))},
 		{name: "flow from a development version", run: scheduledRun(coreVersion(&suffixed))},
 		{name: "flow of unknown version", run: scheduledRun(coreVersion(nil))},
 		{name: "task retry is due", run: scheduledRun(retrying)},
 		{name: "somebody else was first", run: scheduledRun(func(r *stub.FlowRun) { r.Taken = true })},
-		{name: "create fails", run: scheduledRun(), refuse: refusing(http.MethodPost, "/containers/create", http.StatusInternalServerError, "no space left on device")},
+		{name: "create fails", run: scheduledRun(), refuse: refusing(http.MethodPost, "/containers/create", http.StatusInternalServerError, "the storage driver is broken")},
 		{name: "start fails", run: scheduledRun(), refuse: refusing(http.MethodPost, "/start", http.StatusBadRequest, "OCI runtime create failed")},
 		{name: "image is missing", run: scheduledRun(runConfig("DockerRun", object{"image": "etl:7"})), refuse: refusing(http.MethodPost, "/containers/create", http.StatusNotFound, "No such image: etl:7")},
 		{name: "pull is denied", run: scheduledRun(), refuse: refusing(http.MethodPost, "/images/create", http.StatusNotFound, "pull access denied for prefecthq/prefect")},

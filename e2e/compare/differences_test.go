@@ -101,10 +101,10 @@ func differences() []difference {
 			cases:  []string{"host config"},
 			apply:  each(create, func(e *event) { e.With["HostConfig"].(object)["CapAdd"] = []any{"CAP_SYS_PTRACE"} }),
 		},
-	}, reworded("what failed, in our words", "Python's texts name HTTP and Python internals; ours name the step, the value and the way out", map[string]string{
-		"create fails":                    `create container "misty-heron": no space left on device`,
+	}, reliability(), reworded("what failed, in our words", "Python's texts name HTTP and Python internals; ours name the step, the value and the way out", map[string]string{
+		"create fails":                    `create container "misty-heron-333333333333-1": the storage driver is broken`,
 		"start fails":                     `start container 6b86b273ff34: OCI runtime create failed`,
-		"image is missing":                `create container "misty-heron": No such image: etl:7`,
+		"image is missing":                `create container "misty-heron-333333333333-1": No such image: etl:7`,
 		"unknown network":                 `connect container 6b86b273ff34 to network "n2": network n2 not found`,
 		"pull is denied":                  `pull image "prefecthq/prefect:1.4.1": pull access denied for prefecthq/prefect`,
 		"pull breaks off":                 `pull image "prefecthq/prefect:1.4.1": manifest unknown`,
