@@ -144,15 +144,14 @@ func TestTheLimitHoldsAcrossARestart(t *testing.T) {
 	again := w.agent(t, "--limit", "2")
 	again.waitFor(t, "The limit is reached: 2 of 2")
 	assert.Equal(t, live(), 2)
-	var waiting int
+	var taken []string
 	for _, id := range runs {
-		if w.state(t, id) == "Scheduled" {
-			waiting++
-			continue
+		if w.state(t, id) != "Scheduled" {
+			taken = append(taken, containerID(t, id))
 		}
-		docker(t, "kill", containerID(t, id))
 	}
-	assert.Equal(t, waiting, 1)
+	assert.Equal(t, len(taken), 2)
+	docker(t, append([]string{"kill"}, taken...)...)
 	eventually(t, "the third is taken", func() bool { return live() == 1 })
 }
 
