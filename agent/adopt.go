@@ -18,6 +18,7 @@ func (a *Agent) startWatching(work context.Context) watching {
 		containers: a.launcher, roster: a.roster, gate: a.gate, log: a.log,
 		ended:    func(m *tracked) { a.concludeLater(work, m) },
 		adopted:  a.adopt,
+		created:  a.lookForTwin,
 		leftover: func(c Container) { a.removeLeftover(work, c) },
 		ready:    make(chan struct{}), fatal: make(chan error, 1),
 	}
@@ -41,6 +42,15 @@ func (a *Agent) adopt(c Container) {
 		a.following.Go(func() { a.streamContainerLogs(a.streams, c.ID, LogsOptions{Follow: true, Since: time.Now()}) })
 	}
 	if c.isCommand() {
-		a.superviseAdopted(c)
+		a.supervise(c, true)
+	}
+}
+
+// lookForTwin says once that another process has this agent's identity: both would see to each other's
+// containers. No run is executed twice for that, but their logs may have lines twice.
+func (a *Agent) lookForTwin(c Container) {
+	if a.owner.owns(c) && !a.inFlight.has(c.runID()) && !a.sawTwin {
+		a.sawTwin = true
+		a.log.Warn("Another agent of this name and these labels works on this engine; give each a --name of its own", "container", short(c.ID))
 	}
 }

@@ -40,6 +40,7 @@ type Agent struct {
 	refused   refusals
 	lastPoll  atomic.Pointer[time.Time]
 	copies    copies
+	sawTwin   bool           // for the watcher's goroutine alone
 	launches  sync.WaitGroup // runs handed out by the poll loop, or taken up again
 	reports   sync.WaitGroup // ends that are being told
 	following sync.WaitGroup // supervised containers and log streams

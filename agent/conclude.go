@@ -61,7 +61,7 @@ func (a *Agent) conclude(ctx context.Context, m *tracked) {
 		err = a.tellCrash(ctx, details, e, run)
 	default:
 		failed = isFailure(run.state)
-		err = a.tellEnd(ctx, m.runID(), e, run)
+		err = a.tellEnd(ctx, details, e, run)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -179,17 +179,27 @@ func (a *Agent) tellStates(ctx context.Context, d ContainerDetails, e exit, task
 }
 
 // tellEnd reports the end of a run that was cancelled, or that speaks no Prefect.
-func (a *Agent) tellEnd(ctx context.Context, runID string, e exit, run judged) error {
+func (a *Agent) tellEnd(ctx context.Context, d ContainerDetails, e exit, run judged) error {
 	level := graphql.LevelInfo
 	if isFailure(run.state) {
 		level = graphql.LevelError
 	}
-	if err := a.writeLog(ctx, runID, level, e.String()); err != nil {
+	if err := a.writeLog(ctx, d.runID(), level, e.String()); err != nil {
 		return err
 	}
-	a.setStates(ctx, runID, run.status.Version, graphql.NewState(run.state, e.String()))
-	a.log.Info("Flow run "+runID+" ended", "state", run.state)
-	return ctx.Err()
+	end := graphql.NewState(run.state, e.String())
+	if d.isCommand() {
+		if err := a.setTaskRuns(ctx, d.runID(), end); err != nil {
+			a.log.Warn("The task runs of flow run "+d.runID()+" could not be marked as "+end.Type, "reason", err)
+		}
+	}
+	err := a.finish(ctx, d.runID(), end, func(s graphql.RunStatus) bool {
+		return judge(d.Container, e, s, a.roster.superseded(d.Container)).state != ""
+	})
+	if err == nil {
+		a.log.Info("Flow run "+d.runID()+" ended", "state", run.state)
+	}
+	return err
 }
 
 // evidence is what helps to find the cause of a crash: the image that ran, and the end of the output.

@@ -289,6 +289,13 @@ func (f *fakeLauncher) die(id string, code int) {
 	c := f.known[id]
 	c.State, c.ExitCode, c.FinishedAt = stateExited, code, time.Now()
 	e := Event{Kind: EventDie, Container: c.Container, ExitCode: code}
+	f.mu.Unlock()
+	f.tell(e)
+}
+
+// tell sends an event to those who watch.
+func (f *fakeLauncher) tell(e Event) {
+	f.mu.Lock()
 	watchers := slices.Clone(f.events)
 	f.mu.Unlock()
 	for _, w := range watchers {

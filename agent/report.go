@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/docker-prefect/docker-prefect/graphql"
@@ -34,35 +35,25 @@ func (a *Agent) reportFailure(ctx context.Context, run graphql.FlowRun, cause er
 	a.log.Error("Deployment of " + run.ID + " aborted!")
 }
 
-// maxRereads is how often a state is set again that the API refused because the run moved on meanwhile.
-const maxRereads = 3
-
 // finish sets the state that a run has reached, unless the API's own is final or may not be replaced. A run
-// that is being cancelled becomes Cancelled, whatever it reached.
+// that is being cancelled becomes Cancelled, whatever it reached. Each attempt looks first: the one before may
+// have been applied though its answer was lost, and somebody else may have come in between.
 func (a *Agent) finish(ctx context.Context, runID string, state graphql.State, may func(graphql.RunStatus) bool) error {
-	var err error
-	for range maxRereads {
-		var status graphql.RunStatus
-		err = a.retry(ctx, func() (err error) {
-			status, err = a.api.FlowRunStatus(ctx, runID)
+	return a.retry(ctx, func() error {
+		status, err := a.api.FlowRunStatus(ctx, runID)
+		if err != nil || status.State == "" || graphql.NewState(status.State, "").IsFinished() || !may(status) {
 			return err
-		})
-		if err != nil {
-			return err
-		}
-		if status.State == "" || graphql.NewState(status.State, "").IsFinished() || !may(status) {
-			return nil
 		}
 		next := state
 		if status.State == cancellingType {
 			next = graphql.NewState("Cancelled", state.Message)
 		}
-		err = a.retry(ctx, func() error { return a.api.SetFlowRunState(ctx, runID, status.Version, next) })
-		if !errors.Is(err, graphql.ErrClaimed) {
-			return err
+		err = a.api.SetFlowRunState(ctx, runID, status.Version, next)
+		if errors.Is(err, graphql.ErrClaimed) { // it moved on just now
+			return fmt.Errorf("%w: %w", graphql.ErrTemporary, err)
 		}
-	}
-	return err
+		return err
+	})
 }
 
 const cancellingType = "Cancelling"

@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type runLogWriter struct {
 func (a *Agent) newRunLogWriter(ctx context.Context, runID string, since time.Time) *runLogWriter {
 	w := &runLogWriter{runID: runID, since: since}
 	w.send = func(lines []graphql.RunLog) {
-		err := a.retry(ctx, func() error { return a.api.WriteRunLogs(ctx, lines...) })
+		err := a.sendOutput(ctx, runID, lines)
 		if err != nil && ctx.Err() == nil {
 			a.log.Warn("Output of flow run "+runID+" could not be written to its log", "lines", len(lines), "reason", err)
 		}
@@ -47,6 +48,24 @@ func (a *Agent) newRunLogWriter(ctx context.Context, runID string, since time.Ti
 	w.lines.emit = w.add
 	w.timer = time.AfterFunc(runLogInterval, w.flush)
 	return w
+}
+
+// sendOutput writes lines once, also when an answer is lost: the time of the newest line that the API has tells
+// whether these are there.
+func (a *Agent) sendOutput(ctx context.Context, runID string, lines []graphql.RunLog) error {
+	newest, lost := lines[len(lines)-1].Timestamp.Truncate(time.Microsecond), false
+	return a.retry(ctx, func() error {
+		if lost {
+			last, err := a.api.LastLogTime(ctx, runID, outputLogger)
+			if err != nil || !last.Before(newest) {
+				return err
+			}
+		}
+		err := a.api.WriteRunLogs(ctx, lines...)
+		var apiErr *graphql.Error
+		lost = lost || errors.As(err, &apiErr) && apiErr.MayApply
+		return err
+	})
 }
 
 // Write takes output in chunks of any size.

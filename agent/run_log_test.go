@@ -60,3 +60,40 @@ func TestOutputIsNotHeldBack(t *testing.T) {
 		assert.DeepEqual(t, api.messages("r"), []string{"INFO: one", "INFO: two", "INFO: unfinished"})
 	})
 }
+
+func TestOutputIsSentOnceThoughAnAnswerIsLost(t *testing.T) {
+	for name, tc := range map[string]struct {
+		taken bool
+		sent  int
+	}{"taken": {true, 1}, "not taken": {false, 2}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &batches{fakeAPI: newFakeAPI()}
+				a, _ := newTestAgent(t, Config{}, api, &fakeLauncher{})
+				api.logErrs = []error{&graphql.Error{Kind: graphql.ErrTemporary, MayApply: true}}
+				printed := time.Now().Add(-time.Minute).Truncate(time.Microsecond)
+				if tc.taken {
+					api.lastLog = printed
+				}
+				w := a.newRunLogWriter(t.Context(), "r", time.Time{})
+				_, err := fmt.Fprintf(w, "%s hello", printed.Format(time.RFC3339Nano))
+				assert.NilError(t, err)
+				w.close()
+				assert.Equal(t, len(api.sizes), tc.sent)
+			})
+		})
+	}
+}
+
+func TestOutputThatTheLogHasIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI()
+		a, _ := newTestAgent(t, Config{}, api, &fakeLauncher{})
+		stored := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC) // the API keeps microseconds
+		w := a.newRunLogWriter(t.Context(), "r", stored)
+		_, err := fmt.Fprint(w, "2026-01-02T03:04:05.678901234Z old\n2026-01-02T03:04:05.678902Z new\n2026-01-02T03:04:06Z \n")
+		assert.NilError(t, err)
+		w.close()
+		assert.DeepEqual(t, api.messages("r"), []string{"INFO: new", "INFO: "})
+	})
+}

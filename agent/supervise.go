@@ -8,38 +8,23 @@ import (
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
 
-// superviseLaunched speaks Prefect for a container that does not: a run whose run config brings its own
-// command is Running while its container runs and has the container's output in its log. Its end is told like
-// that of others.
-func (a *Agent) superviseLaunched(c Container) {
+// supervise speaks Prefect for a container that does not: a run whose run config brings its own command is
+// Running while its container runs and has the container's output in its log. Its end is told like that of
+// others. For a container that an earlier process of this agent launched, it goes on where that left off.
+func (a *Agent) supervise(c Container, adopted bool) {
 	a.follow(c, func(ctx context.Context) {
-		a.setStates(ctx, c.runID(), 0, graphql.NewState("Running", "Running flow."))
-		a.copyOutput(ctx, c, time.Time{})
-	})
-}
-
-// superviseAdopted goes on where an earlier process of this agent left off.
-func (a *Agent) superviseAdopted(c Container) {
-	a.follow(c, func(ctx context.Context) {
-		var status graphql.RunStatus
-		err := a.retry(ctx, func() (err error) {
-			status, err = a.api.FlowRunStatus(ctx, c.runID())
-			return err
-		})
-		if err != nil {
-			return
+		a.begin(ctx, c.runID())
+		var since time.Time
+		if adopted {
+			err := a.retry(ctx, func() (err error) {
+				since, err = a.api.LastLogTime(ctx, c.runID(), outputLogger)
+				return err
+			})
+			if err != nil {
+				return
+			}
 		}
-		if status.State == submittedType {
-			a.setStates(ctx, c.runID(), status.Version, graphql.NewState("Running", "Running flow."))
-		}
-		var last time.Time
-		err = a.retry(ctx, func() (err error) {
-			last, err = a.api.LastLogTime(ctx, c.runID(), outputLogger)
-			return err
-		})
-		if err == nil {
-			a.copyOutput(ctx, c, last)
-		}
+		a.copyOutput(ctx, c, since)
 	})
 }
 
@@ -102,29 +87,41 @@ func (s *copies) wait(ctx context.Context, id string) bool {
 	}
 }
 
-// setStates sets the flow run's state and that of its task runs, in the order that the API wants: a task
-// run may be Running only in a Running flow run, and a flow run finishes last.
-func (a *Agent) setStates(ctx context.Context, runID string, version int, state graphql.State) {
-	setFlowRun := func() error { return a.api.SetFlowRunState(ctx, runID, version, state) }
-	setTaskRuns := func() error {
+// begin marks a flow run as Running, and its task runs: in this order, since a task run may be Running only in a
+// Running flow run.
+func (a *Agent) begin(ctx context.Context, runID string) {
+	state := graphql.NewState("Running", "Running flow.")
+	err := a.retry(ctx, func() error {
+		status, err := a.api.FlowRunStatus(ctx, runID)
+		if err != nil || status.State != submittedType {
+			return err
+		}
+		return a.api.SetFlowRunState(ctx, runID, status.Version, state)
+	})
+	if err == nil {
+		err = a.setTaskRuns(ctx, runID, state)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("Flow run "+runID+" could not be marked as "+state.Type, "reason", err)
+	}
+}
+
+// setTaskRuns gives the task runs of a flow run that are not in this state, nor in a final one, the state.
+func (a *Agent) setTaskRuns(ctx context.Context, runID string, state graphql.State) error {
+	return a.retry(ctx, func() error {
 		tasks, err := a.api.TaskRuns(ctx, runID)
 		if err != nil {
 			return err
 		}
 		for _, t := range tasks {
+			now, err := graphql.ParseState(t.SerializedState)
+			if err == nil && (now.Type == state.Type || now.IsFinished()) {
+				continue
+			}
 			if err := a.api.SetTaskRunState(ctx, t.ID, t.Version, state); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	order := []func() error{setFlowRun, setTaskRuns}
-	if state.IsFinished() {
-		order = []func() error{setTaskRuns, setFlowRun}
-	}
-	for _, set := range order {
-		if err := a.retry(ctx, set); err != nil && ctx.Err() == nil {
-			a.log.Error("Flow run "+runID+" could not be marked as "+state.Type, "reason", err)
-		}
-	}
+	})
 }

@@ -327,6 +327,53 @@ func TestCrashesCanBeScheduledAgainOrIgnored(t *testing.T) {
 	}
 }
 
+// A report whose answer was lost is not repeated if it was applied.
+func TestAReportIsNotRepeatedBlindly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		_, stop := running(t, Config{}, api, launcher)
+		api.become("a", "Running")
+		api.mu.Lock()
+		api.onState = func(id string, s graphql.State) error {
+			api.states[id] = append(api.states[id], s.Type+": applied")
+			return &graphql.Error{Message: "gateway timeout", Kind: graphql.ErrTemporary, MayApply: true}
+		}
+		api.mu.Unlock()
+		launcher.die("c0ffee", 1)
+		after(time.Hour)
+		assert.DeepEqual(t, api.history("a"), []string{submitted, "Running: by somebody else", "Failed: applied"})
+		assert.NilError(t, stop())
+	})
+}
+
+func TestAFailureDoesNotOverwriteWhatCameMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("a", time.Time{}))
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
+			api.become("a", "Cancelled")
+			return "", errors.New("no such image")
+		}}
+		_, stop := running(t, Config{}, api, launcher)
+		after(time.Minute)
+		assert.DeepEqual(t, api.history("a"), []string{submitted, "Cancelled: by somebody else"})
+		assert.NilError(t, stop())
+	})
+}
+
+func TestATwinIsNamedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		log, stop := running(t, Config{}, api, launcher)
+		for _, id := range []string{"x", "y"} {
+			launcher.tell(Event{Kind: EventCreate, Container: Container{ID: id, State: stateCreated, Labels: ourLabels(id)}})
+		}
+		launcher.tell(Event{Kind: EventCreate, Container: Container{ID: "z", State: stateCreated, Labels: map[string]string{labelFlowRunID: "z"}}})
+		synctest.Wait()
+		assert.Equal(t, log.count("Another agent of this name"), 1)
+		assert.NilError(t, stop())
+	})
+}
+
 func TestContainersAreKeptAsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(), &fakeLauncher{}
