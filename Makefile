@@ -55,7 +55,7 @@ validate: ## Check that the generated code is up to date
 	@.ci/validate
 
 e2e: build demo-image ## Tests on a real engine, and beside the Python agent where PyPI is reached
-	@e2e/run-tests
+	@VERSION='$(VERSION)' e2e/run-tests
 
 demo: ## Watch a flow run go from Scheduled to Success in a container
 	@go run ./e2e/demo

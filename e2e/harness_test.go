@@ -33,10 +33,14 @@ const (
 	patience  = 20 * time.Second
 )
 
-// binary is the plugin that `make build` made.
+// binary is the plugin that DOCKER_PREFECT_BINARY names, else the one that `make build` made.
 func binary(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../bin/docker-prefect")
+	path := os.Getenv("DOCKER_PREFECT_BINARY")
+	if path == "" {
+		path = "../bin/docker-prefect"
+	}
+	path, err := filepath.Abs(path)
 	assert.NilError(t, err)
 	_, err = os.Stat(path)
 	assert.NilError(t, err, "run make build first")
@@ -109,6 +113,9 @@ func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.ended
+		if strings.Contains(p.Output(), "WARNING: DATA RACE") {
+			t.Errorf("%s has a data race", filepath.Base(name))
+		}
 		if t.Failed() {
 			t.Logf("%s %s printed:\n%s", filepath.Base(name), strings.Join(args, " "), p.Output())
 		}

@@ -6,14 +6,17 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
+	"os"
 	"testing"
 
 	"gotest.tools/v3/assert"
 	"gotest.tools/v3/golden"
 )
 
-// binary is the plugin that `make build` left; it runs without the docker CLI as with it.
-const binary = "../../bin/docker-prefect"
+// binary is the plugin that DOCKER_PREFECT_BINARY names, else the one that `make build` left; it runs without
+// the docker CLI as with it.
+var binary = cmp.Or(os.Getenv("DOCKER_PREFECT_BINARY"), "../../bin/docker-prefect")
 
 func TestAgentAsksWhatPythonAsksButForKnownDifferences(t *testing.T) {
 	for _, c := range testCases() {

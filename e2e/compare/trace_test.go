@@ -201,7 +201,7 @@ func record(t *testing.T, c testCase, program string, before ...string) trace {
 		"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=/usr/bin:/bin",
 		// Containers are told "localhost" under another name, with this port.
 		"PREFECT__SERVER__PORT=" + address.Port(), "PREFECT__SERVER__HOST=http://localhost", "PREFECT__CLOUD__ENDPOINT=" + server.URL,
-		"PREFECT__BACKEND=server",
+		"PREFECT__BACKEND=server", "GORACE=" + os.Getenv("GORACE"),
 	}
 	for _, v := range c.env {
 		cmd.Env = append(cmd.Env, strings.ReplaceAll(v, "$API", server.URL))
