@@ -64,7 +64,11 @@ func (r *flowRun) prepare(random *rand.Rand) {
 	}
 }
 
-const failedByItself = "Some reference tasks failed."
+// What Prefect and the engine say. A full disk would not do for the latter: the agent waits for room.
+const (
+	failedByItself = "Some reference tasks failed."
+	tooManyCPUs    = "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"
+)
 
 // begin plays Prefect inside the container, which has just been started.
 func (r *flowRun) begin(api *stub.API) stub.Life {
@@ -102,7 +106,7 @@ func (r *flowRun) verdict(stored stub.FlowRun, starts int) string {
 	case cancelled:
 		want = "Cancelled"
 	case refused:
-		want, says = "Failed", "no space left on device"
+		want, says = "Failed", tooManyCPUs
 	}
 	message, _ := stored.SerializedState["message"].(string)
 	once := 1

@@ -26,8 +26,8 @@ func TestVerdictComparesTheEndWithTheFate(t *testing.T) {
 		"crash of another code": {flowRun{fate: crashes, exitCode: 139}, "Failed", "The container exited with status 137.", 1, `a crash ended as Failed: "The container exited with status 137."`},
 		"cancelled":             {flowRun{fate: cancelled}, "Cancelled", "", 1, ""},
 		"cancelled and failed":  {flowRun{fate: cancelled}, "Failed", "x", 1, `a cancelled ended as Failed: "x"`},
-		"refused":               {flowRun{fate: refused}, "Failed", "create container: no space left on device", 0, ""},
-		"refused and started":   {flowRun{fate: refused}, "Failed", "no space left on device", 1, "a refused was started 1 times"},
+		"refused":               {flowRun{fate: refused}, "Failed", "create container: " + tooManyCPUs, 0, ""},
+		"refused and started":   {flowRun{fate: refused}, "Failed", tooManyCPUs, 1, "a refused was started 1 times"},
 	} {
 		stored := stub.FlowRun{State: c.state, SerializedState: map[string]any{"message": c.message}}
 		assert.Check(t, is.Equal(c.run.verdict(stored, c.starts), c.says), name)

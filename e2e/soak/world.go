@@ -114,13 +114,13 @@ func (w *world) life(name string, config map[string]any) stub.Life {
 	return run.begin(w.api)
 }
 
-// refuse is for runs that the engine has no room for.
+// refuse is for runs that no engine would take.
 func (w *world) refuse(r stub.Request) *stub.Refusal {
 	if r.Path != "/containers/create" {
 		return nil
 	}
 	if run := w.runOf(r.Body); run != nil && run.fate == refused {
-		return &stub.Refusal{Status: http.StatusInternalServerError, Message: "no space left on device"}
+		return &stub.Refusal{Status: http.StatusBadRequest, Message: tooManyCPUs}
 	}
 	return nil
 }
