@@ -12,7 +12,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 # Linters have a module file of their own: their dependencies are none of the program's.
 TOOL = go tool -modfile=.ci/tools.mod
 
-.PHONY: build install test unit race lint fmt generate validate e2e demo demo-image bench soak fuzz clean help
+.PHONY: build install test unit race lint fmt generate validate e2e chaos chaos-short soak fuzz demo demo-image bench clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -23,7 +23,7 @@ install: build ## Install the plugin for the docker CLI of this user
 	mkdir -p "$(PLUGINS)"
 	install -m 0755 $(BIN) "$(PLUGINS)/docker-prefect"
 
-test: lint validate race e2e ## Everything: lint, generated code, unit tests with -race, e2e on a real engine
+test: lint validate race e2e chaos-short ## Everything: lint, generated code, unit tests with -race, e2e on a real engine, a little chaos
 	@cat bin/not-run 2>/dev/null || echo "make test: everything ran and passed"
 
 unit: ## Unit tests, without the race detector
@@ -56,6 +56,14 @@ validate: ## Check that the generated code is up to date
 
 e2e: build demo-image ## Tests on a real engine, and beside the Python agent where PyPI is reached
 	@VERSION='$(VERSION)' e2e/run-tests
+
+chaos: build ## Agents that are killed, an engine that is restarted, an API that lies: nothing lost, stuck or done twice
+	@e2e/ensure-engine
+	go run ./e2e/chaos $(CHAOS)
+
+chaos-short: build ## The same in less than three minutes; with CHAOS="-seed 7", as for chaos
+	@e2e/ensure-engine
+	go run ./e2e/chaos -short -not-run bin/not-run $(CHAOS)
 
 demo: ## Watch a flow run go from Scheduled to Success in a container
 	@go run ./e2e/demo

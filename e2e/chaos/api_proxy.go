@@ -20,6 +20,7 @@ type apiProxy struct {
 	faults  *injector
 	ambush  *ambush
 	journal *journal
+	rates   rates
 	outage  atomic.Value // outage; how the API is away while it can be reached
 }
 
@@ -28,7 +29,7 @@ func newAPIProxy(agent, backend string, faults *injector, a *ambush, j *journal)
 		front: front{network: "tcp", address: "127.0.0.1:0"}, agent: agent, backend: backend,
 		// A connection of its own per request: one that was cut must not spoil others.
 		client: http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: longestSilent},
-		faults: faults, ambush: a, journal: j,
+		faults: faults, ambush: a, journal: j, rates: apiRates,
 	}
 	p.outage.Store(outage(""))
 	p.handler = p
@@ -53,7 +54,7 @@ func (p *apiProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.journal.note(p.agent, apiSide, op, "outage: silence")
 		wait(r.Context())
 	}
-	f, delay := p.faults.next(apiSide, p.agent, op, apiRates)
+	f, delay := p.faults.next(apiSide, p.agent, op, p.rates)
 	if p.ambush.pass(moment{apiSide, op, false}) {
 		p.journal.note(p.agent, apiSide, op, "agent killed before")
 		drop()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // engineProxy stands between one agent and the engine.
@@ -18,6 +19,8 @@ type engineProxy struct {
 	faults  *injector
 	ambush  *ambush
 	journal *journal
+	rates   rates
+	stream  func() (time.Duration, bool) // how long an event stream lasts
 	// starting is held while a container is being started, and for writing while the engine is killed. An engine
 	// that dies in the middle of a start forgets a process that runs: no agent could keep that from running twice.
 	starting *sync.RWMutex
@@ -32,7 +35,8 @@ func newEngineProxy(agent, socket, engine string, faults *injector, a *ambush, s
 				return new(net.Dialer).DialContext(ctx, "unix", engine)
 			},
 		}},
-		faults: faults, ambush: a, journal: j, starting: starting,
+		faults: faults, ambush: a, journal: j, starting: starting, rates: engineRates,
+		stream: func() (time.Duration, bool) { return faults.streamLength(agent) },
 	}
 	p.handler = p
 	return p
@@ -47,7 +51,7 @@ func (p *engineProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		drop()
 	}
 	op := engineOperation(r.Method, r.URL.Path)
-	f, delay := p.faults.next(engineSide, p.agent, op, engineRates)
+	f, delay := p.faults.next(engineSide, p.agent, op, p.rates)
 	if p.ambush.pass(moment{engineSide, op, false}) {
 		p.journal.note(p.agent, engineSide, op, "agent killed before "+r.URL.Path)
 		drop()
@@ -77,7 +81,7 @@ func (p *engineProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f == lost {
 		drop()
 	}
-	if stream(w, resp) != nil && errors.Is(context.Cause(ctx), errStreamCut) {
+	if copyAnswer(w, resp) != nil && errors.Is(context.Cause(ctx), errStreamCut) {
 		p.journal.note(p.agent, engineSide, op, string(eventsCut))
 		p.faults.count(engineSide, string(eventsCut))
 	}
@@ -96,7 +100,7 @@ func (p *engineProxy) context(r *http.Request, op string, f fault) (context.Cont
 		return context.WithTimeout(context.WithoutCancel(r.Context()), longestSilent)
 	}
 	if op == opEvents {
-		if lasts, cut := p.faults.streamLength(p.agent); cut {
+		if lasts, cut := p.stream(); cut {
 			return context.WithTimeoutCause(r.Context(), lasts, errStreamCut)
 		}
 	}
@@ -128,8 +132,8 @@ func (p *engineProxy) forward(ctx context.Context, r *http.Request, op string, b
 	return resp, err
 }
 
-// stream copies an answer as it comes.
-func stream(w http.ResponseWriter, resp *http.Response) error {
+// copyAnswer copies an answer as it comes.
+func copyAnswer(w http.ResponseWriter, resp *http.Response) error {
 	for name, values := range resp.Header {
 		w.Header()[name] = values
 	}

@@ -38,8 +38,20 @@ type rates []struct {
 }
 
 var apiRates = rates{
-	{cut, 20}, {lost, 30}, {delayed, 50}, {internal, 12}, {badGate, 8}, {noService, 8}, {timeout, 10},
-	{tooMany, 8}, {tooManyIn, 8}, {html, 8}, {htmlAfter, 5}, {truncated, 10}, {mute, 6}, {muteAfter, 6},
+	{cut, 20},
+	{lost, 30},
+	{delayed, 50},
+	{internal, 12},
+	{badGate, 8},
+	{noService, 8},
+	{timeout, 10},
+	{tooMany, 8},
+	{tooManyIn, 8},
+	{html, 8},
+	{htmlAfter, 5},
+	{truncated, 10},
+	{mute, 6},
+	{muteAfter, 6},
 }
 
 var engineRates = rates{{cut, 25}, {lost, 35}, {delayed, 50}}

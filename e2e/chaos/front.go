@@ -15,12 +15,13 @@ type front struct {
 	network, address string
 	handler          http.Handler
 
-	mu     sync.Mutex
-	closed int // how many want it closed
-	server *http.Server
+	mu       sync.Mutex
+	closed   int // how many want it closed
+	listener net.Listener
+	server   *http.Server
 }
 
-// open listens; the front was never open before, or every close has been taken back.
+// listen is called by who has the lock.
 func (f *front) listen() error {
 	if f.network == "unix" {
 		if err := os.Remove(f.address); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -32,6 +33,7 @@ func (f *front) listen() error {
 		return fmt.Errorf("proxy: %w", err)
 	}
 	f.address = l.Addr().String() // of port 0, the port
+	f.listener = l
 	f.server = &http.Server{Handler: f.handler, ReadHeaderTimeout: time.Minute}
 	go func(s *http.Server) { _ = s.Serve(l) }(f.server) // ends with close
 	return nil
@@ -49,6 +51,8 @@ func (f *front) away() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed++; f.closed == 1 {
+		// A server that has not come to serve yet does not know its listener.
+		_ = f.listener.Close()
 		_ = f.server.Close()
 	}
 }
