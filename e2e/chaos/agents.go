@@ -136,9 +136,6 @@ func (a *agent) status(ctx context.Context) (agentStatus, error) {
 		return s, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return s, nil // TODO: plain
-	}
 	if resp.StatusCode != http.StatusOK {
 		return s, errors.New("/api/status: " + resp.Status)
 	}

@@ -18,7 +18,6 @@ type options struct {
 	patience       time.Duration // after the last flow run was created, until all must have ended
 	binary         string
 	keepLogs       string // directory for logs; empty: a temporary one, kept when something is wrong
-	plain          bool   // TODO: only while developing
 	notRun         string // file that is told when this machine cannot run chaos
 }
 
@@ -40,7 +39,6 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.binary, "binary", "bin/docker-prefect", "the plugin")
 	flags.StringVar(&o.keepLogs, "keep-logs", "", "`directory` for logs (default: a temporary one, kept when something is wrong)")
 	flags.StringVar(&o.notRun, "not-run", "", "`file` to append a line to, instead of failing, where this machine cannot run chaos")
-	flags.BoolVar(&o.plain, "plain", false, "TODO")
 	isShort := flags.Bool("short", false, "a short run: the defaults become those of make chaos-short")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err

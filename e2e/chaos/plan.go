@@ -109,9 +109,6 @@ func newPlan(o options) plan {
 		}
 		p.restarts = append(p.restarts, restart)
 	}
-	if o.plain {
-		return p
-	}
 	p.addOutages(d, apiSide, refused, unavailable, silent)
 	p.addOutages(d, engineSide, refused)
 	return p

@@ -17,7 +17,7 @@ func (w *world) trouble(ctx context.Context, begin time.Time, others *sync.WaitG
 
 // killAgents kills as planned. A moment that does not come is not waited for long.
 func (w *world) killAgents(ctx context.Context, begin time.Time) {
-	const patience = 3 * time.Second
+	const patience = 5 * time.Second
 	for _, kill := range w.plan.kills {
 		if !sleep(ctx, time.Until(begin.Add(kill.at))) {
 			return

@@ -127,7 +127,7 @@ func (w *world) unleash(ctx context.Context) error {
 	defer over()
 	var others, cancels sync.WaitGroup
 	begin := time.Now()
-	w.faults.enable(!w.options.plain)
+	w.faults.enable(true)
 	w.trouble(during, begin, &others)
 	canceller := newCanceller(w.backend)
 	cancels.Go(func() { canceller.run(during) })
@@ -218,11 +218,8 @@ func (w *world) newAgent(i int) (*agent, error) {
 	a.args = []string{
 		"prefect", "agent", "start", "--name", name, "--api", a.api.url(), "--base-url", a.engine.url(),
 		"--network", "host", "--env", "PREFECT__CLOUD__API=" + w.backend.url,
-		"--agent-address", a.address, "--log-level", "DEBUG",
-	}
-	if !w.options.plain {
-		a.args = append(a.args, "--limit", strconv.Itoa(w.options.limit),
-			"--cancel-grace", "2s", "--cancel-poll", "1s", "--drain-timeout", "30s")
+		"--agent-address", a.address, "--log-level", "DEBUG", "--limit", strconv.Itoa(w.options.limit),
+		"--cancel-grace", "2s", "--cancel-poll", "1s", "--drain-timeout", "30s",
 	}
 	return a, nil
 }
