@@ -21,6 +21,7 @@ type engine struct {
 	dir      string // all that it has is in here
 	log      string
 	cgroup   string // under which its containers are
+	bridge   string // a network device of its own: with none, dockerd would delete docker0, another engine's
 	starting sync.RWMutex
 	restarts int
 	proc     *process
@@ -33,6 +34,12 @@ const engineBoot = 40 * time.Second
 // startEngine starts a dockerd in a directory.
 func startEngine(ctx context.Context, dir, log string) (*engine, error) {
 	e := &engine{dir: dir, log: log, cgroup: "docker-prefect-chaos-" + strconv.Itoa(os.Getpid())}
+	e.bridge = "dpc" + strconv.Itoa(os.Getpid())
+	for _, args := range []string{"link add " + e.bridge + " type bridge", "address add 172.31.250.1/24 dev " + e.bridge, "link set " + e.bridge + " up"} {
+		if out, err := exec.CommandContext(ctx, "ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("ip %s: %w: %s", args, err, bytes.TrimSpace(out))
+		}
+	}
 	e.engineClient = newEngineClient(e.socket())
 	// An empty configuration: what this machine's says is about another engine.
 	if err := os.WriteFile(e.path("daemon.json"), []byte("{}"), 0o600); err != nil {
@@ -50,7 +57,7 @@ func (e *engine) start(ctx context.Context) error {
 	e.proc, err = startProcess(e.log, os.Environ(), "dockerd",
 		"--config-file", e.path("daemon.json"), "--data-root", e.path("root"), "--exec-root", e.path("exec"),
 		"--pidfile", e.path("dockerd.pid"), "--host", "unix://"+e.socket(), "--live-restore",
-		"--bridge", "none", "--iptables=false", "--ip-forward=false",
+		"--bridge", e.bridge, "--iptables=false", "--ip-forward=false",
 		"--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", "/"+e.cgroup)
 	if err != nil {
 		return fmt.Errorf("start dockerd: %w", err)
@@ -130,8 +137,15 @@ func (e *engine) close() error {
 	if !e.proc.hasEnded() && e.answers(ctx) {
 		errs = append(errs, e.removeAll(ctx))
 	}
-	errs = append(errs, e.proc.terminate(20*time.Second), e.awaitEnd(), e.endShims(), unmountUnder(e.dir), removeCgroups(e.cgroup))
+	errs = append(errs, e.proc.terminate(20*time.Second), e.awaitEnd(), e.endShims(), unmountUnder(e.dir), removeCgroups(e.cgroup), e.removeBridge())
 	return errors.Join(errs...)
+}
+
+func (e *engine) removeBridge() error {
+	if out, err := exec.Command("ip", "link", "delete", e.bridge).CombinedOutput(); err != nil {
+		return fmt.Errorf("delete the bridge of dockerd: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // endShims ends the processes that keep containers while no dockerd does, and what they keep.

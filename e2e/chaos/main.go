@@ -110,14 +110,20 @@ func experiment(ctx context.Context, o options) (err error) {
 		record: r, violations: violations, aimed: w.aimed, injected: w.faults.injected(), took: time.Since(began),
 		machine: fmt.Sprintf("%d CPUs, engine %s with %s and cgroup v%s", runtime.NumCPU(), info.ServerVersion, info.Driver, info.CgroupVersion),
 	}
-	if err := result.print(os.Stdout); err != nil || len(violations) == 0 {
+	if err := result.print(os.Stdout); err != nil {
 		return err
 	}
-	file, err := os.Create(filepath.Join(logs, "violations.log"))
+	file, err := os.Create(filepath.Join(logs, "runs.log"))
 	if err != nil {
 		return err
 	}
-	return errors.Join(dossiers(file, r, violations), file.Close(), fmt.Errorf("%d violations", len(violations)))
+	if err := errors.Join(dossiers(file, r, violations), file.Close()); err != nil {
+		return err
+	}
+	if len(violations) > 0 {
+		return fmt.Errorf("%d violations", len(violations))
+	}
+	return nil
 }
 
 func appendLine(path, line string) error {

@@ -135,7 +135,7 @@ func spread(list []time.Duration) string {
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
-// dossiers tells all about the runs that violations are about.
+// dossiers tells all about every run, to be searched for BROKEN.
 func dossiers(to io.Writer, r *record, violations []violation) error {
 	var b strings.Builder
 	for _, run := range r.runs {
@@ -145,10 +145,10 @@ func dossiers(to io.Writer, r *record, violations []violation) error {
 				broken = append(broken, v.promise)
 			}
 		}
-		if broken == nil {
-			continue
+		fmt.Fprintf(&b, "run %s %q, script %+v\n", run.id, run.name, run.script)
+		if broken != nil {
+			fmt.Fprintf(&b, "  BROKEN: %s\n", strings.Join(broken, ", "))
 		}
-		fmt.Fprintf(&b, "run %s %q, script %+v\n  broken: %s\n", run.id, run.name, run.script, strings.Join(broken, ", "))
 		for _, s := range run.states {
 			fmt.Fprintf(&b, "  %s state %s: %s\n", clock(s.at), s.kind, s.message)
 		}

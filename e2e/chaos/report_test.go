@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ func TestTheReportNamesViolations(t *testing.T) {
 	assert.Assert(t, is.Contains(out.String(), "VIOLATION final state: run success (success): is Submitted, not Success: Scheduled > Submitted"))
 	assert.Assert(t, is.Contains(out.String(), "after write_run_logs"))
 	assert.NilError(t, dossiers(&details, r, violations))
-	assert.Assert(t, is.Contains(details.String(), "state Submitted"))
-	assert.Assert(t, !bytes.Contains(details.Bytes(), []byte("run crash ")))
+	assert.Assert(t, is.Contains(details.String(), "  BROKEN: final state\n"))
+	assert.Equal(t, strings.Count(details.String(), "BROKEN"), 1)
+	assert.Equal(t, strings.Count(details.String(), "\nrun "), len(r.runs)-1)
 }
