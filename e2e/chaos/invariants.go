@@ -280,7 +280,7 @@ func endedByItself(r *record) (found []violation) {
 // How much more than in the beginning an agent may use after the load: what its caches and pools keep.
 const (
 	moreGoroutines = 10
-	moreHeap       = 6 << 20
+	moreHeap       = 10 << 20
 	moreRSS        = 24 << 20
 )
 

@@ -138,7 +138,7 @@ func TestEveryInvariantFailsOnBadRecords(t *testing.T) {
 		{"drain hung", "drained", func(r *record, _ runs) { r.agents[0].drained = false }},
 		{"panic", "ended only when killed", func(r *record, _ runs) { r.agents[0].ends = []int{1, 2} }},
 		{"goroutines leak", "memory and goroutines came back", func(r *record, _ runs) { r.agents[0].settled.Goroutines = 31 }},
-		{"heap leaks", "memory and goroutines came back", func(r *record, _ runs) { r.agents[0].settled.HeapBytes = 10 << 20 }},
+		{"heap leaks", "memory and goroutines came back", func(r *record, _ runs) { r.agents[0].settled.HeapBytes = 14 << 20 }},
 		{"memory leaks", "memory and goroutines came back", func(r *record, _ runs) { r.agents[0].settled.RSS = 60 << 20 }},
 		{"thinks something lives", "memory and goroutines came back", func(r *record, _ runs) { r.agents[0].settled.Live = 1 }},
 		{"no status", "memory and goroutines came back", func(r *record, _ runs) { r.agents[0].settled = agentStatus{} }},
