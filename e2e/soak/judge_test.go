@@ -57,9 +57,9 @@ func TestWhatGrowsIsNamed(t *testing.T) {
 			func(s sample, at time.Duration) sample { s.Heap += int64(at.Seconds() * 1000); return s },
 			"heap after collection grew by more than 1.0 MB: heap after collection: 6.3 MB in the second tenth, 7.8 MB in the last",
 		},
-		"a goroutine every minute": {
-			func(s sample, at time.Duration) sample { s.Goroutines += int64(at.Minutes()); return s },
-			"goroutines grew by more than 10: goroutines: 72 in the second tenth, 97 in the last",
+		"a goroutine every break of the events": {
+			func(s sample, at time.Duration) sample { s.Goroutines += int64(at / cutInterval); return s },
+			"goroutines grew by more than 96: goroutines: 106 in the second tenth, 311 in the last",
 		},
 	} {
 		faults := judge(record(c.grow), halfAnHour)
@@ -74,6 +74,13 @@ func TestShortSoaksHaveWiderMargins(t *testing.T) {
 	assert.Check(t, is.Len(judge(grown, 20*time.Second), 0))
 	grown = record(func(s sample, at time.Duration) sample { s.RSS += int64(at.Seconds() * 30_000); return s })
 	assert.Check(t, is.Len(judge(grown, 20*time.Second), 1))
+	grown = record(func(s sample, at time.Duration) sample { s.Goroutines += int64(at.Seconds() / 10); return s })
+	assert.Check(t, is.Len(judge(grown, 20*time.Second), 1), "goroutines do not warm up")
+}
+
+func TestAPoolOfConnectionsThatFillsIsNoLeak(t *testing.T) {
+	filling := record(func(s sample, at time.Duration) sample { s.Goroutines += 80 * int64(at) / int64(halfAnHour); return s })
+	assert.Check(t, is.Len(judge(filling, halfAnHour), 0))
 }
 
 func TestTooFewSamplesAreNoPass(t *testing.T) {
