@@ -150,6 +150,8 @@ func FuzzEngineAnswers(f *testing.F) {
 		`{}`, `null`, `[]`, ``, `"x"`, `<html>`, `{"message": "a\nb"}`, `{"message": 1}`, `{"Id": "a", "State": null, "Config": null}`, `{"Id": "a", "State": {}}`,
 		`{"Id": "abc", "Name": "/x", "State": {"Status": "created"}, "Config": {"Labels": {"io.prefect.flow-run-id": "r"}}}`, `{"ID": "abc", "Version": "20.10"}`,
 		`{"IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}, {"Gateway": "x", "Subnet": "::/0"}]}}`, `{"IPAM": {"Config": [{"Gateway": "172.17.0.1"}]}}`,
+		`{"Type":"container","Action":"die","Actor":{"ID":"c","Attributes":{"exitCode":"x","name":"n"}}}{"Action":1}`,
+		`[{"Id":"a","Names":[],"State":"exited","Labels":null},{"Names":["/"]}]`, `{"Id":"a","State":{"StartedAt":"x"},"Config":{},"HostConfig":null}`,
 		`{"status": "x"}{"error": "y"}`, strings.Repeat("long\n", 10_000),
 	} {
 		f.Add(201, `{"Id": "abc"}`, 200, body)
@@ -189,8 +191,11 @@ func FuzzEngineAnswers(f *testing.F) {
 		impatient, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		_, createErr := engine.Create(impatient, Spec{Name: "x", Image: "etl:7", Labels: map[string]string{labelFlowRunID: "r"}})
 		cancel()
+		_, listErr := engine.List(ctx)
+		_, inspectErr := engine.Inspect(ctx, "abc")
+		_, imageErr := engine.ImageDigest(ctx, "abc")
 		for _, err := range []error{
-			infoErr, gatewayErr, createErr, engine.EnsureVolume(ctx, "v"), engine.Connect(ctx, "n", "abc"), engine.Start(ctx, "abc"), engine.Remove(ctx, "abc"),
+			infoErr, gatewayErr, createErr, listErr, inspectErr, imageErr, firstError(engine.Events(ctx)), engine.Stop(ctx, "abc", time.Second), engine.EnsureVolume(ctx, "v"), engine.Connect(ctx, "n", "abc"), engine.Start(ctx, "abc"), engine.Remove(ctx, "abc"),
 			engine.Pull(ctx, "etl:7", nil),
 		} {
 			if err != nil {
@@ -201,4 +206,15 @@ func FuzzEngineAnswers(f *testing.F) {
 		assert.Check(t, gatewayErr != nil || strings.Count(gateway, ".") == 3, gateway)
 		assert.Check(t, infoErr == nil || info == EngineInfo{})
 	})
+}
+
+// firstError takes events until their stream breaks.
+func firstError(events <-chan Event, broken <-chan error) error {
+	for {
+		select {
+		case <-events:
+		case err := <-broken:
+			return err
+		}
+	}
 }

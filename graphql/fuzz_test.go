@@ -37,6 +37,9 @@ func FuzzAnswers(f *testing.F) {
 			"flow": {"id": "f", "name": "n", "environment": null, "storage": [], "core_version": null}, "task_runs": [{"id": "t", "version": 2}],
 			"states": [{"version": 1, "timestamp": "2021-03-04T05:06:07+00:00", "state": "Running"}],
 			"logs": [{"id": "l", "timestamp": "2021-03-04T05:06:07.123456+00:00"}]}]}}`,
+		`{"data": {"flow_run": [{"id": "a", "version": 2, "state": "Submitted", "agent_id": "x", "heartbeat": null, "labels": ["a", 1],
+			"serialized_state": {"type": "Submitted", "context": {"docker_prefect": {"agent": "a", "engine": "e", "attempt": "3"}}}}]}}`,
+		`{"data": {"flow_run": [{"labels": {"a": "b"}, "heartbeat": "2021-03-04T05:06:07Z", "serialized_state": {"context": {"docker_prefect": []}}}]}}`,
 		`{"data": {"flow_run": [{"serialized_state": {"type": "Running"}, "states": [{"timestamp": {"a":` + "\n" + `1}}]}]}}`,
 		`{"data": {"flow_run": [{"logs": [{"timestamp": "` + strings.Repeat("9", 5000) + `"}]}]}}`,
 		`{"data": {"tenant": [], "auth_info": null, "agent_config": [{}], "write_run_logs": {"success": false}}}`,
@@ -104,6 +107,15 @@ func calls() map[string]func(context.Context, *Client) error {
 					}
 				}
 			}
+			return err
+		},
+		"claimed": func(ctx context.Context, c *Client) error { _, err := c.ClaimedRuns(ctx); return err },
+		"status":  func(ctx context.Context, c *Client) error { _, err := c.FlowRunStatus(ctx, "a"); return err },
+		"states":  func(ctx context.Context, c *Client) error { _, err := c.FlowRunStates(ctx, ids); return err },
+		"running": func(ctx context.Context, c *Client) error { _, err := c.RunningTaskRuns(ctx, "a"); return err },
+		"newest":  func(ctx context.Context, c *Client) error { _, err := c.LastLogTime(ctx, "a", "output"); return err },
+		"due": func(ctx context.Context, c *Client) error {
+			_, err := c.DueOfTenant(ctx, time.Now(), 10)
 			return err
 		},
 		"task runs": func(ctx context.Context, c *Client) error { _, err := c.TaskRuns(ctx, "a"); return err },
