@@ -12,6 +12,7 @@ import (
 	"github.com/docker/cli/cli"
 	"gotest.tools/v3/assert"
 
+	"github.com/docker-prefect/docker-prefect/agent"
 	"github.com/docker-prefect/docker-prefect/graphql"
 	"github.com/docker-prefect/docker-prefect/plugin/config"
 )
@@ -135,6 +136,8 @@ func TestExitStatusesTellTheKind(t *testing.T) {
 	for want, err := range map[int]error{
 		exitFailure:      errors.New("any"),
 		exitUnauthorized: fmt.Errorf("register: %w", graphql.ErrUnauthorized),
+		exitStuck:        agent.ErrStuck,
+		exitNotDrained:   errors.Join(fmt.Errorf("%w within 1s", agent.ErrNotDrained)),
 		exitUsage:        usageError(errors.New("flag")),
 		exitAborted:      withStatus(errors.New("signal"), exitAborted),
 	} {
