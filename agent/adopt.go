@@ -9,16 +9,23 @@ import (
 // watching is a watcher at work, and with it what looks for cancelled runs.
 type watching struct {
 	*watcher
-	stop func() // ends both and waits for that
+	stop func() // ends both and waits for that, though not for ever
 }
 
 // startWatching follows the containers on the engine, and their runs, until stop or the end of work.
 func (a *Agent) startWatching(work context.Context) watching {
 	w := &watcher{
 		containers: a.launcher, roster: a.roster, gate: a.gate, log: a.log,
-		ended:    func(m *tracked) { a.concludeLater(work, m) },
-		adopted:  a.adopt,
-		created:  a.lookForTwin,
+		ended:   func(m *tracked) { a.concludeLater(work, m) },
+		adopted: a.adopt,
+		noticed: func(e Event) {
+			switch e.Kind {
+			case EventCreate:
+				a.lookForTwin(e.Container)
+			case EventDestroy:
+				a.followers.forget(e.Container.ID)
+			}
+		},
 		leftover: func(c Container) { a.removeLeftover(work, c) },
 		ready:    make(chan struct{}), fatal: make(chan error, 1),
 	}
@@ -28,7 +35,7 @@ func (a *Agent) startWatching(work context.Context) watching {
 	loops.Go(func() { a.watchCancellations(ctx, work) })
 	return watching{w, func() {
 		cancel()
-		loops.Wait()
+		waitAtMost(shutdownTimeout, loops.Wait)
 	}}
 }
 
@@ -39,10 +46,12 @@ func (a *Agent) adopt(c Container) {
 	}
 	a.log.Info("Adopted the container of flow run "+c.runID(), "container", short(c.ID))
 	if a.cfg.ShowFlowLogs {
-		a.following.Go(func() { a.streamContainerLogs(a.streams, c.ID, LogsOptions{Follow: true, Since: time.Now()}) })
+		a.follow(c.ID, func(ctx context.Context) {
+			a.streamContainerLogs(ctx, c.ID, LogsOptions{Follow: true, Since: time.Now()})
+		})
 	}
 	if c.isCommand() {
-		a.supervise(c, true)
+		a.follow(c.ID, func(ctx context.Context) { a.supervise(ctx, c, true) })
 	}
 }
 

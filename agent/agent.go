@@ -39,7 +39,7 @@ type Agent struct {
 	inFlight  inFlight
 	refused   refusals
 	lastPoll  atomic.Pointer[time.Time]
-	copies    copies
+	followers followers
 	sawTwin   bool           // for the watcher's goroutine alone
 	launches  sync.WaitGroup // runs handed out by the poll loop, or taken up again
 	reports   sync.WaitGroup // ends that are being told
@@ -159,19 +159,23 @@ func unlessStopped(ctx context.Context, err error) error {
 // OnShutdown ends the copying of container output, so that nothing is printed after the agent ended.
 func (a *Agent) OnShutdown() {
 	a.stopStreams()
+	waitAtMost(shutdownTimeout, a.following.Wait)
+}
+
+// shutdownTimeout is for what does not end though it was told to.
+const shutdownTimeout = 5 * time.Second
+
+func waitAtMost(d time.Duration, wait func()) {
 	ended := make(chan struct{})
 	go func() {
-		a.following.Wait()
+		wait()
 		close(ended)
 	}()
 	select {
 	case <-ended:
-	case <-time.After(shutdownTimeout):
+	case <-time.After(d):
 	}
 }
-
-// shutdownTimeout is for streams that do not end though they were told to.
-const shutdownTimeout = 5 * time.Second
 
 // Poke makes the agent look for flow runs at once.
 func (a *Agent) Poke() {
@@ -205,7 +209,7 @@ func (a *Agent) deployFlow(ctx context.Context, run graphql.FlowRun) (Container,
 	launched := Container{ID: id, Name: spec.Name, State: stateRunning, Created: time.Now(), Labels: spec.Labels}
 	a.roster.enter(launched)
 	if a.cfg.ShowFlowLogs {
-		a.following.Go(func() { a.StreamContainerLogs(a.streams, id) })
+		a.follow(id, func(ctx context.Context) { a.StreamContainerLogs(ctx, id) })
 	}
 	return launched, "Container ID: " + id, nil
 }

@@ -25,8 +25,8 @@ const (
 func (a *Agent) concludeLater(ctx context.Context, m *tracked) {
 	a.Poke() // there may be room for another
 	a.reports.Go(func() {
-		// The launch has the first word in the run's log.
-		if !a.inFlight.wait(ctx, m.runID()) || !a.copies.wait(ctx, m.ID) {
+		// The launch has the first word in the run's log, and the output comes before the end.
+		if !a.inFlight.wait(ctx, m.runID()) || m.isCommand() && !a.finishOutput(ctx, m.Container) {
 			return
 		}
 		select {
@@ -37,6 +37,15 @@ func (a *Agent) concludeLater(ctx context.Context, m *tracked) {
 		}
 		a.conclude(ctx, m)
 	})
+}
+
+// finishOutput sees to it that all output of a command run is in its log, also when it ended while no process of
+// this agent was there. It reports false if ctx ended first.
+func (a *Agent) finishOutput(ctx context.Context, c Container) bool {
+	if !a.followers.had(c.ID) {
+		a.follow(c.ID, func(ctx context.Context) { a.supervise(ctx, c, true) })
+	}
+	return a.followers.wait(ctx, c.ID)
 }
 
 // conclude tells the API how a container ended, if its run does not know, and removes it.

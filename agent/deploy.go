@@ -63,7 +63,7 @@ func (a *Agent) deploy(ctx, work context.Context, d *dueRun) {
 		a.log.Info("Completed deployment of flow run " + d.run.ID)
 		a.reportSubmitted(work, d.run, info)
 		if launched.isCommand() {
-			a.supervise(launched, false)
+			a.follow(launched.ID, func(ctx context.Context) { a.supervise(ctx, launched, false) })
 		}
 	}
 }

@@ -40,10 +40,7 @@ func (a *Agent) drain(work context.Context, abandon func(), stopWatching func())
 	}
 	launches := a.inFlight.count()
 	abandon()
-	select {
-	case <-done:
-	case <-time.After(shutdownTimeout):
-	}
+	waitAtMost(shutdownTimeout, func() { <-done })
 	return fmt.Errorf("%w within %v, with %d launches under way; they are taken up when the agent is started again", ErrNotDrained, a.cfg.DrainTimeout, launches)
 }
 

@@ -21,23 +21,24 @@ import (
 // fakeAPI is a Prefect API in memory: a queue that a Submitted state takes a run from, histories and
 // logs. Errors are served from the lists before anything else happens.
 type fakeAPI struct {
-	mu       sync.Mutex
-	runs     []graphql.FlowRun
-	taken    map[string]bool
-	states   map[string][]string // by run: "Type: message"
-	logs     []graphql.RunLog
-	polls    []time.Time
-	due      []time.Time // of task runs, by metadata query
-	tasks    map[string][]graphql.TaskRun
-	status   func(runID string) graphql.RunStatus // instead of what the run's history says
-	claimed  []graphql.FlowRun
-	running  []graphql.TaskRun // task runs that are Running
-	queue    []graphql.QueuedRun
-	lastLog  time.Time
-	onState  func(runID string, state graphql.State) error // before the state is stored
-	pollErrs []error
-	logErrs  []error
-	connErrs []error
+	mu        sync.Mutex
+	runs      []graphql.FlowRun
+	taken     map[string]bool
+	states    map[string][]string // by run: "Type: message"
+	logs      []graphql.RunLog
+	polls     []time.Time
+	due       []time.Time // of task runs, by metadata query
+	tasks     map[string][]graphql.TaskRun
+	status    func(runID string) graphql.RunStatus // instead of what the run's history says
+	claimed   []graphql.FlowRun
+	onClaimed func()            // after they were read, before they are answered
+	running   []graphql.TaskRun // task runs that are Running
+	queue     []graphql.QueuedRun
+	lastLog   time.Time
+	onState   func(runID string, state graphql.State) error // before the state is stored
+	pollErrs  []error
+	logErrs   []error
+	connErrs  []error
 }
 
 func newFakeAPI(runs ...graphql.FlowRun) *fakeAPI {
@@ -97,7 +98,13 @@ func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, due time.Time) ([
 	return found, nil
 }
 
-func (f *fakeAPI) ClaimedRuns(context.Context) ([]graphql.FlowRun, error) { return f.claimed, nil }
+func (f *fakeAPI) ClaimedRuns(context.Context) ([]graphql.FlowRun, error) {
+	claimed := f.claimed
+	if f.onClaimed != nil {
+		f.onClaimed()
+	}
+	return claimed, nil
+}
 
 func (f *fakeAPI) FlowRunStatus(_ context.Context, runID string) (graphql.RunStatus, error) {
 	if f.status != nil {
@@ -380,9 +387,13 @@ func (f *fakeLauncher) Stop(_ context.Context, id string, _ time.Duration) error
 
 func (f *fakeLauncher) Remove(_ context.Context, id string) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.removed = append(f.removed, id)
+	c := f.known[id]
 	delete(f.known, id)
+	f.mu.Unlock()
+	if c != nil {
+		f.tell(Event{Kind: EventDestroy, Container: c.Container})
+	}
 	return nil
 }
 

@@ -16,6 +16,8 @@ func (a *Agent) takeUp(ctx, work context.Context) error {
 	if engine.ID == "" {
 		return nil // whose claims they are could not be told
 	}
+	// First the containers, then the claims: what ends in between is told and removed, and has begun all the same.
+	begun := a.roster.begun()
 	var claimed []graphql.FlowRun
 	err = a.retry(ctx, func() (err error) {
 		claimed, err = a.api.ClaimedRuns(ctx)
@@ -26,7 +28,7 @@ func (a *Agent) takeUp(ctx, work context.Context) error {
 	}
 	for _, run := range claimed {
 		mark, ok := claimOf(run)
-		if !ok || mark.Agent != a.owner.Identity || mark.Engine != engine.ID || a.roster.begun(run.ID, mark.Attempt) {
+		if !ok || mark.Agent != a.owner.Identity || mark.Engine != engine.ID || begun[execution{run.ID, mark.Attempt}] {
 			continue
 		}
 		if !a.inFlight.add(run.ID) {

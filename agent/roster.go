@@ -179,16 +179,20 @@ func (r *roster) live(ours bool) []Container {
 	return list
 }
 
-// begun tells whether the attempt of the run has a container that was started at some time.
-func (r *roster) begun(runID, attempt string) bool {
+// execution is one attempt at a flow run.
+type execution struct{ runID, attempt string }
+
+// begun returns the executions that have a container which was started at some time.
+func (r *roster) begun() map[execution]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	list := map[execution]bool{}
 	for _, m := range r.members {
-		if m.runID() == runID && m.attempt() == attempt && !m.neverBegan() {
-			return true
+		if !m.neverBegan() {
+			list[execution{m.runID(), m.attempt()}] = true
 		}
 	}
-	return false
+	return list
 }
 
 // superseded tells whether the run of a container is executed in another one since.

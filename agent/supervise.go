@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/docker-prefect/docker-prefect/graphql"
@@ -11,31 +10,19 @@ import (
 // supervise speaks Prefect for a container that does not: a run whose run config brings its own command is
 // Running while its container runs and has the container's output in its log. Its end is told like that of
 // others. For a container that an earlier process of this agent launched, it goes on where that left off.
-func (a *Agent) supervise(c Container, adopted bool) {
-	a.follow(c, func(ctx context.Context) {
-		a.begin(ctx, c.runID())
-		var since time.Time
-		if adopted {
-			err := a.retry(ctx, func() (err error) {
-				since, err = a.api.LastLogTime(ctx, c.runID(), outputLogger)
-				return err
-			})
-			if err != nil {
-				return
-			}
+func (a *Agent) supervise(ctx context.Context, c Container, adopted bool) {
+	a.begin(ctx, c.runID())
+	var since time.Time
+	if adopted {
+		err := a.retry(ctx, func() (err error) {
+			since, err = a.api.LastLogTime(ctx, c.runID(), outputLogger)
+			return err
+		})
+		if err != nil {
+			return
 		}
-		a.copyOutput(ctx, c, since)
-	})
-}
-
-// follow runs work for as long as the container lives or the agent does. The end of the container is told
-// afterwards.
-func (a *Agent) follow(c Container, work func(context.Context)) {
-	done := a.copies.begin(c.ID)
-	a.following.Go(func() {
-		defer done()
-		work(a.streams)
-	})
+	}
+	a.copyOutput(ctx, c, since)
 }
 
 // copyOutput sends what the container printed since the given time to its run's log.
@@ -45,45 +32,6 @@ func (a *Agent) copyOutput(ctx context.Context, c Container, since time.Time) {
 	output.close()
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("The output of flow run "+c.runID()+" is incomplete", "reason", err)
-	}
-}
-
-// copies are the containers whose output is being copied.
-type copies struct {
-	mu   sync.Mutex
-	done map[string]chan struct{}
-}
-
-// begin returns what ends it.
-func (s *copies) begin(id string) (end func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done == nil {
-		s.done = map[string]chan struct{}{}
-	}
-	done := make(chan struct{})
-	s.done[id] = done
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.done, id)
-		close(done)
-	}
-}
-
-// wait waits until a container's output is copied, and reports false if ctx ended first.
-func (s *copies) wait(ctx context.Context, id string) bool {
-	s.mu.Lock()
-	done := s.done[id]
-	s.mu.Unlock()
-	if done == nil {
-		return true
-	}
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -1,6 +1,9 @@
 package agent
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // tidy removes a container whose end has been told. It stays where the run config says so
 // (host_config.auto_remove: false), and the newest of failed runs stay where the agent says so.
@@ -13,12 +16,22 @@ func (a *Agent) tidy(ctx context.Context, c Container, failed bool) {
 		surplus = a.roster.keepFailed(c, a.cfg.KeepFailed)
 	}
 	for _, old := range surplus {
+		a.awaitFollowers(ctx, old.ID)
 		if err := a.launcher.Remove(ctx, old.ID); err != nil {
 			a.log.Warn("The container of flow run "+old.runID()+" is left behind; 'docker prefect prune' removes it", "container", short(old.ID), "reason", err)
 			continue
 		}
 		a.roster.forget(old.ID)
 	}
+}
+
+// followersPatience is for readers that are slow to take the end of an output.
+const followersPatience = 10 * time.Second
+
+func (a *Agent) awaitFollowers(ctx context.Context, id string) {
+	patient, cancel := context.WithTimeout(ctx, followersPatience)
+	defer cancel()
+	a.followers.wait(patient, id)
 }
 
 // removeLeftover removes a container that was created and not started, unless its launch is under way.

@@ -30,7 +30,7 @@ type watcher struct {
 
 	ended    func(*tracked)  // a container of ours ended
 	adopted  func(Container) // one of ours is live, and this process did not start it
-	created  func(Container) // somebody made a container
+	noticed  func(Event)     // anything that the stream tells
 	leftover func(Container) // one of ours was created and never started
 
 	ready chan struct{} // closed after the first list
@@ -81,9 +81,7 @@ func (w *watcher) follow(ctx context.Context, ok func()) error {
 	for {
 		select {
 		case e := <-events:
-			if e.Kind == EventCreate {
-				w.created(e.Container)
-			}
+			w.noticed(e)
 			if m := w.roster.take(e); m != nil {
 				w.ended(m)
 			}

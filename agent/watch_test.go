@@ -231,16 +231,50 @@ func TestALiveContainerBlocksASecondLaunch(t *testing.T) {
 	}
 }
 
+// claimedRun is one that was claimed by the agent with this identity, for the first time.
+func claimedRun(t *testing.T, runID, agent, engine string) graphql.FlowRun {
+	t.Helper()
+	run := scheduledRun(runID, time.Time{})
+	original, err := graphql.ParseState(run.SerializedState)
+	assert.NilError(t, err)
+	run.State, run.Version = "Submitted", 2
+	run.SerializedState, err = json.Marshal(graphql.Submitted(original, "", graphql.Claim{Agent: agent, Engine: engine, Attempt: "1"}))
+	assert.NilError(t, err)
+	return run
+}
+
+// A container may be told and removed while the claims are asked for: its run has been executed.
+func TestWhatEndsWhileClaimsAreReadIsNotLaunchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(), &fakeLauncher{}
+		api.claimed = []graphql.FlowRun{claimedRun(t, "a", identity("tenant", "agent", nil), "ENGINE")}
+		api.become("a", "Submitted")
+		launcher.put(ourContainer("c", "a", stateExited, 1))
+		api.onClaimed = func() { time.Sleep(time.Minute) }
+		_, stop := running(t, Config{}, api, launcher)
+		after(2 * time.Minute)
+		assert.Equal(t, launcher.starts(), 0)
+		assert.Equal(t, api.current("a"), "Failed")
+		assert.NilError(t, stop())
+	})
+}
+
+func TestTheOutputOfACommandThatEndedMeanwhileIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(), &fakeLauncher{output: "one\ntwo\n"}
+		c := ourContainer("c", "a", stateExited, 0)
+		c.Labels[labelCommand] = "true"
+		launcher.put(c)
+		api.become("a", "Running")
+		_, stop := running(t, Config{}, api, launcher)
+		assert.DeepEqual(t, api.messages("a"), []string{"INFO: one", "INFO: two", "INFO: The container exited with status 0."})
+		assert.Equal(t, api.current("a"), "Success")
+		assert.NilError(t, stop())
+	})
+}
+
 func TestLaunchesThatWereLeftUnfinishedAreTakenUp(t *testing.T) {
-	claimedBy := func(runID, agent, engine string) graphql.FlowRun {
-		run := scheduledRun(runID, time.Time{})
-		original, err := graphql.ParseState(run.SerializedState)
-		assert.NilError(t, err)
-		run.State, run.Version = "Submitted", 2
-		run.SerializedState, err = json.Marshal(graphql.Submitted(original, "", graphql.Claim{Agent: agent, Engine: engine, Attempt: "1"}))
-		assert.NilError(t, err)
-		return run
-	}
+	claimedBy := func(runID, agent, engine string) graphql.FlowRun { return claimedRun(t, runID, agent, engine) }
 	me := identity("tenant", "agent", nil)
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(), &fakeLauncher{}
