@@ -50,6 +50,22 @@ func TestRunsThatDoNotListenGetNoGraceTime(t *testing.T) {
 	assert.Equal(t, len(doomed), 1)
 }
 
+func TestARemovalThatFailedIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(), &unwilling{fakeLauncher: &fakeLauncher{}}
+		launcher.put(ourContainer("c", "a", stateExited, 0))
+		api.become("a", "Success")
+		a, _ := newTestAgent(t, Config{MaxPolls: -1}, api, launcher)
+		ctx, cancel := contextWithCancel(t)
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		after(10 * time.Second)
+		assert.DeepEqual(t, launcher.removals(), []string{"c"})
+		cancel()
+		assert.NilError(t, <-ended)
+	})
+}
+
 func TestAStopThatFailedIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(), &unwilling{fakeLauncher: &fakeLauncher{}}

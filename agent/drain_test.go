@@ -19,10 +19,18 @@ func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(t.Context())
 }
 
-// unwilling is an engine that does not stop a container the first time.
+// unwilling is an engine that neither stops nor removes a container the first time.
 type unwilling struct {
 	*fakeLauncher
-	asked int
+	asked    int
+	toRemove int
+}
+
+func (u *unwilling) Remove(ctx context.Context, id string) error {
+	if u.toRemove++; u.toRemove == 1 {
+		return fmt.Errorf("remove container: %w", errdefs.ErrUnavailable)
+	}
+	return u.fakeLauncher.Remove(ctx, id)
 }
 
 func (u *unwilling) Stop(ctx context.Context, id string, grace time.Duration) error {

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"github.com/containerd/errdefs"
 )
 
 // tidy removes a container whose end has been told. It stays where the run config says so
@@ -17,11 +19,28 @@ func (a *Agent) tidy(ctx context.Context, c Container, failed bool) {
 	}
 	for _, old := range surplus {
 		a.awaitFollowers(ctx, old.ID)
-		if err := a.launcher.Remove(ctx, old.ID); err != nil {
+		if err := a.remove(ctx, old.ID); err != nil && ctx.Err() == nil {
 			a.log.Warn("The container of flow run "+old.runID()+" is left behind; 'docker prefect prune' removes it", "container", short(old.ID), "reason", err)
-			continue
 		}
-		a.roster.forget(old.ID)
+	}
+}
+
+// remove waits for an engine that is away. What is not removed when the agent stops is removed by its next
+// process.
+func (a *Agent) remove(ctx context.Context, id string) error {
+	for pause := newBackOff(); ; {
+		err := a.launcher.Remove(ctx, id)
+		if err == nil {
+			a.roster.forget(id)
+			return nil
+		}
+		if !errdefs.IsUnavailable(err) {
+			return err
+		}
+		a.gate.doubt()
+		if !a.gate.wait(ctx) || !sleep(ctx, pause.next(err)) {
+			return err
+		}
 	}
 }
 
