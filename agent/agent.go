@@ -189,19 +189,25 @@ func (a *Agent) Poke() {
 // "Container ID: …". Claiming the run and telling the API are the caller's. To repeat it is safe: an execution
 // of a run that has its container gets no second one.
 func (a *Agent) DeployFlow(ctx context.Context, run graphql.FlowRun) (string, error) {
-	_, info, err := a.deployFlow(ctx, run)
+	_, info, err := a.deployFlow(ctx, run, "")
 	return info, err
 }
 
-func (a *Agent) deployFlow(ctx context.Context, run graphql.FlowRun) (Container, string, error) {
+func (a *Agent) buildSpec(ctx context.Context, run graphql.FlowRun) (Spec, error) {
 	engine, err := a.launcher.Info(ctx)
 	if err != nil {
-		return Container{}, "", err
+		return Spec{}, err
 	}
-	spec, err := buildSpec(a.cfg, a.volumes, a.owner, engine, run)
+	return buildSpec(a.cfg, a.volumes, a.owner, engine, run)
+}
+
+// deployFlow launches a run, in the container that is reserved for it, if one is.
+func (a *Agent) deployFlow(ctx context.Context, run graphql.FlowRun, reserved string) (Container, string, error) {
+	spec, err := a.buildSpec(ctx, run)
 	if err != nil {
 		return Container{}, "", err
 	}
+	spec.Pull, spec.Reserved = spec.Pull && reserved == "", reserved
 	id, err := a.launcher.Launch(ctx, spec)
 	if err != nil {
 		return Container{}, "", err

@@ -18,14 +18,23 @@ func attemptOf(run graphql.FlowRun) string {
 		return claim.Attempt
 	}
 	version := strconv.Itoa(run.Version)
-	if len(run.TaskRuns) == 0 || run.State == "Scheduled" {
+	if run.State == "Scheduled" {
 		return version
 	}
-	first, since := run.TaskRuns[0], dueSince(run.TaskRuns[0])
-	for _, t := range run.TaskRuns[1:] {
-		if due := dueSince(t); due.Before(since) || due.Equal(since) && t.ID < first.ID {
-			first, since = t, due
+	var first *graphql.TaskRun
+	var since time.Time
+	for i, t := range run.TaskRuns {
+		state, err := graphql.ParseState(t.SerializedState)
+		if err != nil || !state.IsScheduled() {
+			continue // the claim says what is wrong with it
 		}
+		due := state.StartTime
+		if first == nil || due.Before(since) || due.Equal(since) && t.ID < first.ID {
+			first, since = &run.TaskRuns[i], due
+		}
+	}
+	if first == nil {
+		return version
 	}
 	return version + "." + lastDigits(first.ID, 4) + "." + strconv.Itoa(first.Version)
 }
@@ -53,14 +62,6 @@ func documents(run graphql.FlowRun) [][]byte {
 		docs = append(docs, t.SerializedState)
 	}
 	return docs
-}
-
-func dueSince(t graphql.TaskRun) time.Time {
-	state, err := graphql.ParseState(t.SerializedState)
-	if err != nil {
-		return time.Time{} // the claim says what is wrong with it
-	}
-	return state.StartTime
 }
 
 // lastDigits is the end of an id, the part that differs where ids begin with a time.

@@ -4,28 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
 
-// claim moves the run, and its task runs that are due, to Submitted (1.4.1 agent.py). The first to do
+// claim moves a scheduled run, and its task runs that are due, to Submitted (1.4.1 agent.py). The first to do
 // so has the run; graphql.ErrClaimed tells that it was somebody else.
-//
-// The state of a run that is not scheduled (Running, with a task run left to the agent) stays.
 func (a *Agent) claim(ctx context.Context, d *dueRun) error {
-	engine, err := a.launcher.Info(ctx)
+	mark, err := a.mark(ctx, d.run)
 	if err != nil {
 		return errNotTaken
 	}
-	mark := graphql.Claim{Agent: a.owner.Identity, Engine: engine.ID, Attempt: attemptOf(d.run)}
-	if d.state.IsScheduled() {
-		a.log.Debug("Updating flow run " + d.run.ID + " state from Scheduled -> Submitted...")
-		if err := a.submitFlowRun(ctx, d, mark); err != nil {
-			return err
-		}
+	a.log.Debug("Updating flow run " + d.run.ID + " state from Scheduled -> Submitted...")
+	if err := a.submitFlowRun(ctx, d, mark); err != nil {
+		return err
 	}
+	return a.submitTaskRuns(ctx, d.run, mark)
+}
+
+// claimRetry claims the task runs of a Running run that were left to the agent; its own state stays (1.4.1
+// agent.py). No API refuses the second claim of a task run, so the engine has to: the container comes first,
+// and what is due is read again once it is there.
+func (a *Agent) claimRetry(ctx context.Context, d *dueRun) error {
+	mark, err := a.mark(ctx, d.run)
+	if err != nil {
+		return errNotTaken
+	}
+	c, err := a.reserve(ctx, d.run)
+	if err != nil || !c.neverBegan() {
+		return err
+	}
+	found, err := a.api.DueFlowRuns(ctx, []string{d.run.ID}, time.Now().Add(-taskRunGrace))
+	if err != nil || len(found) == 0 || found[0].Version != d.run.Version || attemptOf(found[0]) != mark.Attempt {
+		if err := a.remove(ctx, c.ID); err != nil && ctx.Err() == nil {
+			a.log.Warn("A container that is not needed is left behind", "container", short(c.ID), "reason", err)
+		}
+		return errNotTaken
+	}
+	d.run, d.reserved = found[0], c.ID
+	return a.submitTaskRuns(ctx, d.run, mark)
+}
+
+// mark is what a claim of the run leaves in its state.
+func (a *Agent) mark(ctx context.Context, run graphql.FlowRun) (graphql.Claim, error) {
+	engine, err := a.launcher.Info(ctx)
+	return graphql.Claim{Agent: a.owner.Identity, Engine: engine.ID, Attempt: attemptOf(run)}, err
+}
+
+func (a *Agent) submitTaskRuns(ctx context.Context, run graphql.FlowRun, mark graphql.Claim) error {
 	count := 0
-	for _, t := range d.run.TaskRuns {
+	for _, t := range run.TaskRuns {
 		state, err := graphql.ParseState(t.SerializedState)
 		if err != nil {
 			return fmt.Errorf("serialized_state of task run %s: %w", t.ID, err)
@@ -42,7 +71,7 @@ func (a *Agent) claim(ctx context.Context, d *dueRun) error {
 		count++
 	}
 	if count > 0 {
-		a.log.Debug(fmt.Sprintf("Updated %d task runs states for flow run %s from  Scheduled -> Submitted", count, d.run.ID))
+		a.log.Debug(fmt.Sprintf("Updated %d task runs states for flow run %s from  Scheduled -> Submitted", count, run.ID))
 	}
 	return nil
 }
@@ -51,18 +80,29 @@ func (a *Agent) claim(ctx context.Context, d *dueRun) error {
 // allows for one request (1.4.1 client.py). A run that could not be claimed by then stays in the queue.
 const claimAttempts = 8
 
-// submitFlowRun repeats a claim that failed for reasons that pass, and one whose answer was lost. The API then
-// refuses the repetition as it would refuse another agent's claim, so the holder decides; who that is is asked
-// until there is an answer.
+// submitFlowRun claims a flow run. Only the first attempt goes by what the queue told: Server refuses a claim
+// for 30 s after another, no longer, so that a later attempt has to look whether the run still waits. An attempt
+// whose answer was lost is resolved by asking who holds the run, until there is an answer: the API refuses its
+// repetition as it would refuse another agent's claim.
 func (a *Agent) submitFlowRun(ctx context.Context, d *dueRun, mark graphql.Claim) error {
 	submitted := graphql.Submitted(d.state, "Submitted for execution", mark)
-	lost := false
+	first, lost := true, false
 	err := a.retryTimes(ctx, claimAttempts, func() error {
+		if !first {
+			status, err := a.api.FlowRunStatus(ctx, d.run.ID)
+			switch {
+			case err != nil:
+				return err
+			case a.holds(status, mark):
+				return nil
+			case status.State != d.state.Type || status.Version != d.run.Version:
+				return errMovedOn
+			}
+		}
+		first = false
 		err := a.api.SetFlowRunState(ctx, d.run.ID, d.run.Version, submitted)
 		var apiErr *graphql.Error
-		if errors.As(err, &apiErr) && apiErr.MayApply {
-			lost = true
-		}
+		lost = lost || errors.As(err, &apiErr) && apiErr.MayApply
 		return err
 	})
 	switch {
@@ -89,6 +129,9 @@ func (a *Agent) submitFlowRun(ctx context.Context, d *dueRun, mark graphql.Claim
 	}
 	return errNotTaken
 }
+
+// errMovedOn: somebody else set the run's state since it was found in the queue.
+var errMovedOn = fmt.Errorf("it does not wait any more: %w", graphql.ErrClaimed)
 
 // holds tells whether a run is Submitted by the claim with this mark. Agents of one name share their id, so
 // the id counts only where the API did not keep the mark.

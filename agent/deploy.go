@@ -21,6 +21,7 @@ type dueRun struct {
 	start     time.Time  // zero: now
 	read      time.Time  // when the API told of it
 	claimed   bool       // by an earlier process of this agent
+	reserved  string     // id of its container, if that comes before the claim
 	unclaimed *unclaimed // of its second
 
 	after  <-chan struct{} // closed once the run before has its slot; nil: there is none
@@ -54,7 +55,8 @@ func (a *Agent) deploy(ctx, work context.Context, d *dueRun) {
 		a.refused.add(d.run.ID)
 		a.log.Debug("Updating Flow Run state failed: "+err.Error(), "flow_run", d.run.ID)
 	case errors.Is(err, ErrElsewhere):
-		a.log.Info("Flow run " + d.run.ID + " was launched by another agent on this engine")
+		a.refused.add(d.run.ID)
+		a.log.Info("Flow run "+d.run.ID+" was launched by another agent on this engine", "reason", err)
 	case err != nil && work.Err() != nil:
 		a.log.Warn("The launch of flow run "+d.run.ID+" was not finished; this agent takes it up when it is started again", "reason", err)
 	case err != nil:
@@ -85,24 +87,46 @@ func (a *Agent) launchInTurn(ctx, work context.Context, d *dueRun) (Container, s
 			return Container{}, "", err
 		}
 	}
-	return a.launch(work, d.run)
+	return a.launch(work, d)
 }
 
 // maxInterrupted is how often a launch is taken up again that the engine's absence interrupted.
 const maxInterrupted = 10
 
-// launch takes up again what an engine that went away has interrupted: the name makes that safe. The run
-// stays Submitted meanwhile.
-func (a *Agent) launch(work context.Context, run graphql.FlowRun) (Container, string, error) {
+// launch executes a claimed run.
+func (a *Agent) launch(work context.Context, d *dueRun) (launched Container, info string, err error) {
+	err = a.throughOutages(work, d.run, func() error {
+		launched, info, err = a.deployFlow(work, d.run, d.reserved)
+		return err
+	})
+	return launched, info, err
+}
+
+// reserve creates the container of a run that is not claimed yet.
+func (a *Agent) reserve(work context.Context, run graphql.FlowRun) (c Container, err error) {
+	err = a.throughOutages(work, run, func() error {
+		spec, err := a.buildSpec(work, run)
+		if err != nil {
+			return err
+		}
+		c, err = a.launcher.Reserve(work, spec)
+		return err
+	})
+	return c, err
+}
+
+// throughOutages takes up again what an engine that went away has interrupted: names make that safe. The run's
+// state stays meanwhile.
+func (a *Agent) throughOutages(work context.Context, run graphql.FlowRun, launch func() error) error {
 	pause := newBackOff()
 	for n := 1; ; n++ {
-		launched, info, err := a.deployFlow(work, run)
+		err := launch()
 		full := isDiskFull(err)
 		if err == nil {
 			a.gate.fits()
 		}
 		if err == nil || !full && !errdefs.IsUnavailable(err) || n == maxInterrupted {
-			return launched, info, err
+			return err
 		}
 		a.log.Debug("The launch of flow run "+run.ID+" was interrupted", "reason", err)
 		if full {
@@ -111,7 +135,7 @@ func (a *Agent) launch(work context.Context, run graphql.FlowRun) (Container, st
 			a.gate.doubt()
 		}
 		if !a.gate.wait(work) || !sleep(work, pause.next(err)) {
-			return Container{}, "", err
+			return err
 		}
 	}
 }
@@ -172,5 +196,8 @@ func (a *Agent) claimDue(ctx, work context.Context, d *dueRun) (err error) {
 		return fmt.Errorf("serialized_state of the flow run: %w", d.stateErr)
 	}
 	a.log.Info("Deploying flow run " + d.run.ID + " to execution environment...")
-	return a.claim(work, d)
+	if d.state.IsScheduled() {
+		return a.claim(work, d)
+	}
+	return a.claimRetry(work, d)
 }

@@ -123,24 +123,83 @@ func TestAClaimIsRepeatedWhileTheAPIIsAway(t *testing.T) {
 	})
 }
 
+// retryRun is a Running run with a task run whose retry is due.
+func retryRun() graphql.FlowRun {
+	run := scheduledRun("a", time.Time{})
+	run.State, run.SerializedState = "Running", json.RawMessage(`{"type": "Running"}`)
+	run.TaskRuns = []graphql.TaskRun{
+		{ID: "t1", SerializedState: json.RawMessage(`{"type": "Retrying", "start_time": "2020-01-01T00:00:00Z"}`)},
+		{ID: "t2", SerializedState: json.RawMessage(`{"type": "Success"}`)},
+	}
+	return run
+}
+
 func TestDueTaskRunsAreClaimedAsWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		run := scheduledRun("a", time.Time{})
-		run.State, run.SerializedState = "Running", json.RawMessage(`{"type": "Running"}`)
-		run.TaskRuns = []graphql.TaskRun{
-			{ID: "t1", SerializedState: json.RawMessage(`{"type": "Retrying", "start_time": "2020-01-01T00:00:00Z"}`)},
-			{ID: "t2", SerializedState: json.RawMessage(`{"type": "Success"}`)},
+		api, launcher := newFakeAPI(retryRun()), &fakeLauncher{}
+		launcher.reserve = func(Spec) (Container, error) {
+			assert.Check(t, len(api.history("t1")) == 0, "the engine is the lock of a retry: the container comes first")
+			return Container{}, nil
 		}
-		api, launcher := newFakeAPI(run), &fakeLauncher{}
 		deployOne(t, api, launcher)
 		assert.Equal(t, len(api.states["a"]), 0, "a Running flow run keeps its state")
 		assert.DeepEqual(t, api.states["t1"], []string{"Submitted: Submitted for execution."})
 		assert.Equal(t, len(api.states["t2"]), 0)
 		assert.Equal(t, len(launcher.specs), 1)
+		assert.Assert(t, !launcher.specs[0].Pull, "it was pulled for the reservation")
 	})
 }
 
-// Python marks a run as Failed whose container runs, because a log line could not be written.
+// No API refuses the second claim of a task run.
+func TestARetryThatAnotherAgentHasIsNeitherClaimedNorLaunched(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reserve func(Spec) (Container, error)
+		onDue   func(*fakeAPI)
+		removed int
+	}{
+		"it has the container":   {func(Spec) (Container, error) { return Container{}, ErrElsewhere }, func(*fakeAPI) {}, 0},
+		"it was through with it": {nil, func(api *fakeAPI) { api.taken["a"] = true }, 1},
+		"another retry is due":   {nil, func(api *fakeAPI) { api.runs[0].TaskRuns[0].Version++ }, 1},
+		"the run began anew":     {nil, func(api *fakeAPI) { api.runs[0].Version++ }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, launcher := newFakeAPI(retryRun()), &fakeLauncher{reserve: tc.reserve}
+				api.onDue = func(times int) {
+					if times == 2 { // after the container was made
+						tc.onDue(api)
+					}
+				}
+				deployOne(t, api, launcher)
+				assert.Equal(t, len(api.states), 0)
+				assert.Equal(t, launcher.starts(), 0)
+				assert.Equal(t, len(launcher.removals()), tc.removed)
+			})
+		})
+	}
+}
+
+// Server refuses a claim for 30 s after another, no longer.
+func TestALateClaimLooksWhetherTheRunStillWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		attempts := 0
+		api.onState = func(string, graphql.State) error {
+			if attempts++; attempts == 1 {
+				return temporary(t)
+			}
+			return nil
+		}
+		api.status = func(string) graphql.RunStatus {
+			return graphql.RunStatus{State: "Success", Version: 4, AgentID: "another"}
+		}
+		log := deployOne(t, api, launcher)
+		assert.Equal(t, attempts, 1)
+		assert.Equal(t, len(api.states)+launcher.starts(), 0)
+		assert.Equal(t, log.count("level=ERROR"), 0)
+	})
+}
+
 func TestALogThatCannotBeWrittenDoesNotFailARunningRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFakeAPI(scheduledRun("a", time.Time{}))

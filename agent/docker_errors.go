@@ -56,6 +56,10 @@ func (d *Docker) doWithin(ctx context.Context, timeout time.Duration, action str
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := request(limited)
+	if err != nil && strings.Contains(err.Error(), "is too new. Maximum supported API version") {
+		// The answer was lost by which the client was to learn the engine's version. It asks again.
+		err = request(limited)
+	}
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return d.noAnswer(action, timeout)
 	}

@@ -31,6 +31,7 @@ type fakeAPI struct {
 	tasks     map[string][]graphql.TaskRun
 	status    func(runID string) graphql.RunStatus // instead of what the run's history says
 	claimed   []graphql.FlowRun
+	onDue     func(times int)
 	onClaimed func()            // after they were read, before they are answered
 	running   []graphql.TaskRun // task runs that are Running
 	queue     []graphql.QueuedRun
@@ -89,6 +90,9 @@ func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, due time.Time) ([
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.due = append(f.due, due)
+	if f.onDue != nil {
+		f.onDue(len(f.due))
+	}
 	var found []graphql.FlowRun
 	for _, r := range f.runs {
 		if slices.Contains(ids, r.ID) && !f.taken[r.ID] {
@@ -99,7 +103,12 @@ func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, due time.Time) ([
 }
 
 func (f *fakeAPI) ClaimedRuns(context.Context) ([]graphql.FlowRun, error) {
-	claimed := f.claimed
+	var claimed []graphql.FlowRun
+	for _, r := range f.claimed {
+		if len(f.history(r.ID)) == 0 || f.current(r.ID) == "Submitted" {
+			claimed = append(claimed, r)
+		}
+	}
 	if f.onClaimed != nil {
 		f.onClaimed()
 	}
@@ -110,7 +119,15 @@ func (f *fakeAPI) FlowRunStatus(_ context.Context, runID string) (graphql.RunSta
 	if f.status != nil {
 		return f.status(runID), nil
 	}
-	return graphql.RunStatus{State: f.current(runID), AgentID: "agent-id"}, nil
+	status := graphql.RunStatus{State: f.current(runID), AgentID: "agent-id"}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.runs {
+		if r.ID == runID {
+			status.Version = r.Version + len(f.states[runID])
+		}
+	}
+	return status, nil
 }
 
 func (f *fakeAPI) FlowRunStates(_ context.Context, ids []string) (map[string]string, error) {
@@ -222,6 +239,7 @@ type fakeLauncher struct {
 	specs    []Spec
 	started  []time.Time
 	launch   func(Spec) (id string, err error)
+	reserve  func(Spec) (Container, error)
 	exits    func(Spec) (code int, at once) // how each container ends
 	checkErr func() error
 	listErr  func() error
@@ -246,6 +264,17 @@ func (f *fakeLauncher) Check(context.Context) error {
 
 func (f *fakeLauncher) Info(context.Context) (EngineInfo, error) {
 	return EngineInfo{ID: "ENGINE", Name: "engine", Version: "28.5.2", APIVersion: "1.51", OSType: "linux"}, nil
+}
+
+func (f *fakeLauncher) Reserve(_ context.Context, spec Spec) (Container, error) {
+	if f.reserve != nil {
+		if c, err := f.reserve(spec); err != nil || c.ID != "" {
+			return c, err
+		}
+	}
+	c := ContainerDetails{Container: Container{ID: "reserved", Name: spec.Name, State: stateCreated, Labels: spec.Labels}}
+	f.put(c)
+	return c.Container, nil
 }
 
 func (f *fakeLauncher) Launch(ctx context.Context, spec Spec) (string, error) {

@@ -25,6 +25,9 @@ type Launcher interface {
 	Check(ctx context.Context) error
 	// Info describes the engine that launches run on.
 	Info(ctx context.Context) (EngineInfo, error)
+	// Reserve creates the container of a spec without starting it, so that nobody else can: a Launch of the
+	// same spec starts it. Its errors, and what it returns for a repetition, are those of Launch.
+	Reserve(ctx context.Context, spec Spec) (Container, error)
 	// Launch executes a spec and returns the container's id. To repeat it is safe: the container that an
 	// earlier launch of the same spec made, or started, is returned. After errdefs.ErrUnavailable what was
 	// done is not known; after any other error nothing of it is left behind.
@@ -51,33 +54,52 @@ func (l *EngineLauncher) Check(ctx context.Context) error { return l.engine.Ping
 // Info describes the engine.
 func (l *EngineLauncher) Info(ctx context.Context) (EngineInfo, error) { return l.engine.Info(ctx) }
 
-// Launch pulls outside the bound on starts, so that a slow registry does not hold up other images.
-func (l *EngineLauncher) Launch(ctx context.Context, spec Spec) (string, error) {
+// Reserve creates a container, or finds the one that there is.
+func (l *EngineLauncher) Reserve(ctx context.Context, spec Spec) (Container, error) {
+	var c Container
+	err := l.inTurn(ctx, spec, func() (err error) {
+		c, err = l.obtain(ctx, spec)
+		return err
+	})
+	return c, err
+}
+
+// Launch creates and starts a container, or starts the one that was created, or finds the one that was started.
+func (l *EngineLauncher) Launch(ctx context.Context, spec Spec) (id string, err error) {
+	err = l.inTurn(ctx, spec, func() error {
+		c, err := l.obtain(ctx, spec)
+		id = c.ID
+		if err != nil || !c.neverBegan() {
+			return err
+		}
+		err = l.start(ctx, c, spec)
+		if err == nil || errdefs.IsUnavailable(err) || ctx.Err() != nil {
+			return err
+		}
+		return errors.Join(err, l.discard(ctx, c.ID))
+	})
+	return id, err
+}
+
+// inTurn pulls outside the bound on creation and start, so that a slow registry does not hold up other images.
+func (l *EngineLauncher) inTurn(ctx context.Context, spec Spec, work func() error) error {
 	if spec.Pull {
 		if err := l.pull(ctx, spec.Image); err != nil {
-			return "", err
+			return err
 		}
 	}
 	select {
 	case l.starts <- struct{}{}:
 		defer func() { <-l.starts }()
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	for _, name := range spec.NamedVolumes {
 		if err := l.engine.EnsureVolume(ctx, name); err != nil {
-			return "", err
+			return err
 		}
 	}
-	c, err := l.obtain(ctx, spec)
-	if err != nil || !c.neverBegan() {
-		return c.ID, err
-	}
-	err = l.start(ctx, c, spec)
-	if err == nil || errdefs.IsUnavailable(err) || ctx.Err() != nil {
-		return c.ID, err
-	}
-	return "", errors.Join(err, l.discard(ctx, c.ID))
+	return work()
 }
 
 // pull fetches an image once for all launches that wait for it at the same time.
@@ -113,6 +135,11 @@ const maxNames = 1000
 // obtain creates the container, or finds the one that an earlier launch of the same execution made. A name that
 // somebody else's container has is numbered, name-1, name-2 … (1.4.1 docker/agent.py).
 func (l *EngineLauncher) obtain(ctx context.Context, spec Spec) (Container, error) {
+	if spec.Reserved != "" {
+		if found, err := l.engine.Inspect(ctx, spec.Reserved); !errdefs.IsNotFound(err) {
+			return found.Container, err
+		}
+	}
 	l.log.Debug("Creating Docker container " + spec.Image)
 	base := spec.Name
 	for n := 1; n <= maxNames; n++ {

@@ -190,6 +190,25 @@ func TestAnExecutionHasOneContainer(t *testing.T) {
 	}
 }
 
+func TestAReservationIsStarted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		found ContainerDetails
+		err   error
+		calls []string
+	}{
+		"there": {ContainerDetails{Container: Container{ID: "old", State: stateCreated}}, nil, []string{"inspect old", "start old"}},
+		"begun": {ContainerDetails{Container: Container{ID: "old", State: stateRunning}}, nil, []string{"inspect old"}},
+		"gone":  {ContainerDetails{}, errdefs.ErrNotFound, []string{"inspect old", "create run", "start id"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := &fakeEngine{inspect: func(string) (ContainerDetails, error) { return tc.found, tc.err }}
+			_, err := launchWith(t, engine, Spec{Name: "run", Reserved: "old"})
+			assert.NilError(t, err)
+			assert.DeepEqual(t, engine.calls, tc.calls)
+		})
+	}
+}
+
 // What an engine did that went away in the middle is not known: nothing is removed, the launch is repeated.
 func TestALaunchWithoutAnAnswerLeavesWhatThereIs(t *testing.T) {
 	engine := &fakeEngine{start: func() error { return fmt.Errorf("no answer: %w", errdefs.ErrUnavailable) }}

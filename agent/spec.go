@@ -16,6 +16,7 @@ type Spec struct {
 	HostConfig   map[string]any    // members of the Engine API's HostConfig, e.g. "Memory": 1 << 30
 	Networks     []string          // the first is attached at creation, the others before the start
 	Pull         bool              // fetch the image before creation
+	Reserved     string            // id of the container that a reservation of this spec made; empty: none
 }
 
 // LogValue keeps environment values out of logs.

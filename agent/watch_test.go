@@ -83,21 +83,23 @@ func TestAFinishedStateIsNeverOverwritten(t *testing.T) {
 
 // A state that becomes final between the look and the report stays.
 func TestTheLastLookComesRightBeforeTheReport(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
-		_, stop := running(t, Config{}, api, launcher)
-		looks := 0
-		api.status = func(string) graphql.RunStatus {
-			if looks++; looks == 1 {
-				return graphql.RunStatus{State: "Running", AgentID: "agent-id"}
+	for _, meanwhile := range []string{"Cancelled", "Scheduled"} {
+		synctest.Test(t, func(t *testing.T) {
+			api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+			_, stop := running(t, Config{}, api, launcher)
+			looks := 0
+			api.status = func(string) graphql.RunStatus {
+				if looks++; looks == 1 {
+					return graphql.RunStatus{State: "Running", AgentID: "agent-id"}
+				}
+				return graphql.RunStatus{State: meanwhile, AgentID: "agent-id"}
 			}
-			return graphql.RunStatus{State: "Cancelled", AgentID: "agent-id"}
-		}
-		launcher.die("c0ffee", 1)
-		after(time.Minute)
-		assert.DeepEqual(t, api.history("a"), []string{submitted})
-		assert.NilError(t, stop())
-	})
+			launcher.die("c0ffee", 1)
+			after(time.Minute)
+			assert.DeepEqual(t, api.history("a"), []string{submitted})
+			assert.NilError(t, stop())
+		})
+	}
 }
 
 func TestAProcessThatEndedWellIsGivenAMoment(t *testing.T) {
@@ -109,7 +111,8 @@ func TestAProcessThatEndedWellIsGivenAMoment(t *testing.T) {
 		after(secondLook / 2)
 		api.become("a", "Success")
 		after(time.Minute)
-		assert.Equal(t, api.current("a"), "Success")
+		assert.DeepEqual(t, api.history("a"), []string{submitted, "Running: by somebody else", "Success: by somebody else"})
+		assert.Equal(t, len(api.messages("a")), 1, "nothing is said")
 		assert.NilError(t, stop())
 	})
 }
@@ -249,8 +252,11 @@ func TestWhatEndsWhileClaimsAreReadIsNotLaunchedAgain(t *testing.T) {
 		api, launcher := newFakeAPI(), &fakeLauncher{}
 		api.claimed = []graphql.FlowRun{claimedRun(t, "a", identity("tenant", "agent", nil), "ENGINE")}
 		api.become("a", "Submitted")
-		launcher.put(ourContainer("c", "a", stateExited, 1))
-		api.onClaimed = func() { time.Sleep(time.Minute) }
+		launcher.put(ourContainer("c", "a", stateRunning, 0))
+		api.onClaimed = func() {
+			launcher.die("c", 1)
+			time.Sleep(time.Minute)
+		}
 		_, stop := running(t, Config{}, api, launcher)
 		after(2 * time.Minute)
 		assert.Equal(t, launcher.starts(), 0)

@@ -15,6 +15,19 @@ import (
 func reliability() []difference {
 	return []difference{
 		{
+			name:   "the container of a retry comes before its claim",
+			reason: "no API refuses the second claim of a task run; the engine refuses the second container",
+			cases:  []string{"task retry is due"},
+			apply: func(_ *testing.T, asked trace) trace {
+				at := func(ask string) int { return slices.IndexFunc(asked, func(e event) bool { return e.Ask == ask }) }
+				again := asked[at("api flow_run")]
+				claim := at("api set_task_run_states")
+				after := slices.Insert(slices.Clone(asked[:claim]), claim, asked[claim+1:]...)
+				created := slices.IndexFunc(after, func(e event) bool { return e.Ask == create }) + 1
+				return slices.Insert(after, created, again, asked[claim])
+			},
+		},
+		{
 			name:   "the agent asks for launches that it left unfinished",
 			reason: "a restarted agent takes them up; Python's knows nothing of them",
 			apply: func(_ *testing.T, asked trace) trace {
