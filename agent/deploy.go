@@ -52,10 +52,10 @@ func (a *Agent) deploy(ctx, work context.Context, d *dueRun) {
 	switch {
 	case errors.Is(err, errNotTaken):
 	case errors.Is(err, graphql.ErrClaimed):
-		a.refused.add(d.run.ID)
+		a.refused.add(d.run.ID, refusalPause)
 		a.log.Debug("Updating Flow Run state failed: "+err.Error(), "flow_run", d.run.ID)
 	case errors.Is(err, ErrElsewhere):
-		a.refused.add(d.run.ID)
+		a.refused.add(d.run.ID, elsewherePause)
 		a.log.Info("Flow run "+d.run.ID+" was launched by another agent on this engine", "reason", err)
 	case err != nil && work.Err() != nil:
 		a.log.Warn("The launch of flow run "+d.run.ID+" was not finished; this agent takes it up when it is started again", "reason", err)
