@@ -229,7 +229,7 @@ func (a *Agent) evidence(ctx context.Context, d ContainerDetails) string {
 	case err == nil && output.Len() == 0:
 		text.WriteString("\nIt printed nothing.")
 	case err == nil:
-		fmt.Fprintf(&text, "\nThe end of its output:\n%s", output.String())
+		fmt.Fprintf(&text, "\nThe end of its output:\n%s", bytes.TrimSuffix(output.Bytes(), []byte{'\n'}))
 	}
 	return text.String()
 }

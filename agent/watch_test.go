@@ -60,7 +60,7 @@ func TestACrashIsToldAtOnceWithItsEvidence(t *testing.T) {
 		const why = "The container exited with status 139 (SIGSEGV, a crash in native code)."
 		assert.DeepEqual(t, api.history("a"), []string{submitted, "Running: by somebody else", "Failed: " + why})
 		assert.DeepEqual(t, api.history("t"), []string{"Failed: " + why})
-		assert.DeepEqual(t, api.messages("a")[1], "ERROR: "+why+"\nImage: flow (repo@sha256:1)\nThe end of its output:\none\nTraceback\n")
+		assert.DeepEqual(t, api.messages("a")[1], "ERROR: "+why+"\nImage: flow (repo@sha256:1)\nThe end of its output:\none\nTraceback")
 		assert.DeepEqual(t, launcher.removals(), []string{"c0ffee"})
 		assert.NilError(t, stop())
 	})
