@@ -36,7 +36,7 @@ func (a *Agent) claimRetry(ctx context.Context, d *dueRun) error {
 		return err
 	}
 	found, err := a.api.DueFlowRuns(ctx, []string{d.run.ID}, time.Now().Add(-taskRunGrace))
-	if err != nil || len(found) == 0 || found[0].Version != d.run.Version || attemptOf(found[0]) != mark.Attempt {
+	if err != nil || len(found) == 0 || attemptOf(found[0]) != mark.Attempt {
 		if err := a.remove(ctx, c.ID); err != nil && ctx.Err() == nil {
 			a.log.Warn("A container that is not needed is left behind", "container", short(c.ID), "reason", err)
 		}

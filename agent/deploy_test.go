@@ -112,6 +112,64 @@ func TestAClaimWhoseAnswerWasLostIsOursIfTheAPISaysSo(t *testing.T) {
 	}
 }
 
+// Agents of one name share their id at the API; the mark tells them apart.
+func TestAClaimOfAReplicaOnAnotherEngineIsNotOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		answers := []error{&graphql.Error{Message: "gateway timeout", Kind: graphql.ErrTemporary, MayApply: true}}
+		api.onState = func(string, graphql.State) error { return next(&answers) }
+		mark := graphql.Claim{Agent: identity("tenant", "agent", nil), Engine: "ANOTHER", Attempt: "1"}
+		api.status = func(string) graphql.RunStatus {
+			return graphql.RunStatus{State: "Submitted", Version: 2, AgentID: "agent-id", Claim: &mark}
+		}
+		deployOne(t, api, launcher)
+		assert.Equal(t, launcher.starts(), 0)
+		mark.Engine = "ENGINE"
+		answers = []error{&graphql.Error{Message: "gateway timeout", Kind: graphql.ErrTemporary, MayApply: true}}
+		deployOne(t, api, launcher)
+		assert.Equal(t, launcher.starts(), 1)
+	})
+}
+
+func TestARefusedClaimIsNotRepeatedAtEveryPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, claims := newFakeAPI(scheduledRun("a", time.Time{})), 0
+		api.onState = func(string, graphql.State) error {
+			claims++
+			return fmt.Errorf("State update failed: %w", graphql.ErrClaimed)
+		}
+		_, stop := running(t, Config{}, api, &fakeLauncher{})
+		after(30 * time.Second)
+		assert.NilError(t, stop())
+		assert.Assert(t, claims >= 3 && claims <= 11, claims)
+	})
+}
+
+// A run that waits long for a slot may be cancelled meanwhile.
+func TestARunIsLookedAtAgainWhenItsTurnComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFakeAPI(scheduledRun("slow", time.Now().Add(-time.Hour)), scheduledRun("a", time.Time{}))
+		launcher := &fakeLauncher{launch: func(Spec) (string, error) {
+			time.Sleep(time.Minute)
+			return "", nil
+		}}
+		a, _ := newTestAgent(t, Config{MaxPolls: 1}, api, launcher)
+		a.slots = make(chan struct{}, 1)
+		time.AfterFunc(30*time.Second, func() {
+			api.mu.Lock()
+			defer api.mu.Unlock()
+			for id := range map[string]bool{"slow": true, "a": true} {
+				if len(api.states[id]) == 0 {
+					api.taken[id] = true // cancelled
+				}
+			}
+		})
+		assert.NilError(t, a.Run(t.Context()))
+		assert.Equal(t, launcher.starts(), 1)
+		assert.Equal(t, len(api.states), 1)
+	})
+}
+
 func TestAClaimIsRepeatedWhileTheAPIIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}

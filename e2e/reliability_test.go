@@ -223,3 +223,26 @@ func TestTheAgentWorksAsProcessOne(t *testing.T) {
 	assert.Equal(t, docker(t, "inspect", "--format", "{{.State.ExitCode}}", agent), "0", docker(t, "logs", agent))
 	w.waitState(t, id, "Success")
 }
+
+// Whatever happens to a run, and however much is logged: keys and values of variables are in no line.
+func TestSecretsAreInNoLog(t *testing.T) {
+	w := newWorld(t)
+	agent := start(t, append(w.env, "FROM_SHELL=hunter2shell"), "docker", "prefect", "agent", "start", "--api", w.api, "--key", "hunter2key", "--log-level", "debug",
+		"--env", "PASSWORD=hunter2agent", "--env", "FROM_SHELL")
+	agent.waitFor(t, "Waiting for flow runs...")
+	crash := w.create(t, flowRun{parameters: object{"sleep": "1m"}, runConfig: object{"host_config": nil, "env": object{"TOKEN": "hunter2run"}}})
+	refused := w.create(t, flowRun{runConfig: object{"image": "no-such-image:1", "env": object{"TOKEN": "hunter2run"}}})
+	w.waitState(t, crash, "Running")
+	ctr := containerID(t, crash)
+	assert.Assert(t, is.Contains(docker(t, "inspect", ctr), "hunter2agent"), "the container has them")
+	docker(t, "kill", ctr)
+	w.waitState(t, crash, "Failed")
+	w.waitState(t, refused, "Failed")
+	text := agent.Output()
+	for _, id := range []string{crash, refused} {
+		_, logs := w.history(t, id)
+		text += strings.Join(logs, "\n")
+	}
+	assert.Assert(t, is.Contains(text, "PASSWORD"), "names may be told")
+	assert.Assert(t, !strings.Contains(text, "hunter2"), text)
+}

@@ -278,6 +278,13 @@ func TestALostAnswerMayHaveApplied(t *testing.T) {
 	assert.ErrorContains(t, err, "cannot reach "+s.URL)
 }
 
+func TestANameThatIsNotResolvedIsAnOutage(t *testing.T) {
+	err := newClient(t, "http://no-such-host.invalid:4200", nil).Hello(t.Context())
+	var apiErr *Error
+	assert.Assert(t, errors.As(err, &apiErr) && errors.Is(err, ErrTemporary), "%v", err)
+	assert.Assert(t, !apiErr.MayApply)
+}
+
 // A claim that may have been applied must not be taken for somebody else's when it is repeated.
 func TestTemporaryAnswersMayHaveApplied(t *testing.T) {
 	apiError := `{"data": null, "errors": [{"message": "oops", "extensions": {"code": "API_ERROR"}}]}`
@@ -292,11 +299,14 @@ func TestTemporaryAnswersMayHaveApplied(t *testing.T) {
 		{answer{status: 503}, true},
 		{answer{status: 429}, false},
 		{answer{status: 408}, false},
+		{answer{body: "<html>"}, true}, // of a proxy that lost the API's
+		{answer{body: `{"data": {"hel`}, true},
+		{answer{body: `{"data": {"hello": []}}`}, true},
 	} {
 		s := newStub(t, tc.answer)
 		err := newClient(t, s.URL, nil).Hello(t.Context())
 		var apiErr *Error
-		assert.Assert(t, errors.As(err, &apiErr) && errors.Is(err, ErrTemporary), "%+v: %v", tc.answer, err)
+		assert.Assert(t, errors.As(err, &apiErr) && (errors.Is(err, ErrTemporary) || errors.Is(err, ErrNotPrefect)), "%+v: %v", tc.answer, err)
 		assert.Equal(t, apiErr.MayApply, tc.mayApply, "%+v", tc.answer)
 	}
 }

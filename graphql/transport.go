@@ -131,7 +131,7 @@ func (t *transport) decode(op string, httpResp *http.Response, answer []byte, re
 	}
 	if err := json.Unmarshal(envelope.Data, resp.Data); err != nil {
 		return &Error{
-			Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, cause: err,
+			Operation: op, Status: httpResp.StatusCode, Kind: ErrNotPrefect, MayApply: true, cause: err,
 			Message: fmt.Sprintf("%s answered %s with data that does not fit Prefect's schema: %s", t.shown, op, oneLine(err.Error())),
 		}
 	}
