@@ -93,8 +93,6 @@ func (a *Agent) submitFlowRun(ctx context.Context, d *dueRun, mark graphql.Claim
 			switch {
 			case err != nil:
 				return err
-			case a.holds(status, mark):
-				return nil
 			case status.State != d.state.Type || status.Version != d.run.Version:
 				return errMovedOn
 			}
