@@ -21,25 +21,26 @@ import (
 // fakeAPI is a Prefect API in memory: a queue that a Submitted state takes a run from, histories and
 // logs. Errors are served from the lists before anything else happens.
 type fakeAPI struct {
-	mu        sync.Mutex
-	runs      []graphql.FlowRun
-	taken     map[string]bool
-	states    map[string][]string // by run: "Type: message"
-	logs      []graphql.RunLog
-	polls     []time.Time
-	due       []time.Time // of task runs, by metadata query
-	tasks     map[string][]graphql.TaskRun
-	status    func(runID string) graphql.RunStatus // instead of what the run's history says
-	claimed   []graphql.FlowRun
-	onDue     func(times int)
-	onClaimed func()            // after they were read, before they are answered
-	running   []graphql.TaskRun // task runs that are Running
-	queue     []graphql.QueuedRun
-	lastLog   time.Time
-	onState   func(runID string, state graphql.State) error // before the state is stored
-	pollErrs  []error
-	logErrs   []error
-	connErrs  []error
+	mu          sync.Mutex
+	runs        []graphql.FlowRun
+	taken       map[string]bool
+	states      map[string][]string // by run: "Type: message"
+	logs        []graphql.RunLog
+	polls       []time.Time
+	due         []time.Time // of task runs, by metadata query
+	tasks       map[string][]graphql.TaskRun
+	status      func(runID string) graphql.RunStatus // instead of what the run's history says
+	claimed     []graphql.FlowRun
+	claimedErrs []error
+	onDue       func(times int)
+	onClaimed   func()            // after they were read, before they are answered
+	running     []graphql.TaskRun // task runs that are Running
+	queue       []graphql.QueuedRun
+	lastLog     time.Time
+	onState     func(runID string, state graphql.State) error // before the state is stored
+	pollErrs    []error
+	logErrs     []error
+	connErrs    []error
 }
 
 func newFakeAPI(runs ...graphql.FlowRun) *fakeAPI {
@@ -103,6 +104,9 @@ func (f *fakeAPI) DueFlowRuns(_ context.Context, ids []string, due time.Time) ([
 }
 
 func (f *fakeAPI) ClaimedRuns(context.Context) ([]graphql.FlowRun, error) {
+	if err := next(&f.claimedErrs); err != nil {
+		return nil, err
+	}
 	var claimed []graphql.FlowRun
 	for _, r := range f.claimed {
 		if len(f.history(r.ID)) == 0 || f.current(r.ID) == "Submitted" {

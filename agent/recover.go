@@ -19,12 +19,20 @@ func (a *Agent) takeUp(ctx, work context.Context) error {
 	// First the containers, then the claims: what ends in between is told and removed, and has begun all the same.
 	begun := a.roster.begun()
 	var claimed []graphql.FlowRun
+	away := outage{log: a.log, what: "the Prefect API"}
 	err = a.retry(ctx, func() (err error) {
-		claimed, err = a.api.ClaimedRuns(ctx)
+		if claimed, err = a.api.ClaimedRuns(ctx); passes(err) {
+			away.begin(err)
+			return err
+		}
+		away.over()
 		return err
 	})
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
 		return err
+	case err != nil: // a Server from before agents had records
+		a.log.Warn("Launches that an earlier process left unfinished could not be asked for", "reason", err)
 	}
 	for _, run := range claimed {
 		mark, ok := claimOf(run)

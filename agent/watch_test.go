@@ -265,6 +265,31 @@ func TestWhatEndsWhileClaimsAreReadIsNotLaunchedAgain(t *testing.T) {
 	})
 }
 
+func TestClaimsAreAskedForUntilThereIsAnAnswer(t *testing.T) {
+	for name, tc := range map[string]struct {
+		errs   []error
+		starts int
+		log    string
+	}{
+		"outage":        {[]error{temporary(t), temporary(t), temporary(t)}, 1, "the Prefect API answers again"},
+		"an old Server": {[]error{errors.New(`field "agent_id" not found`)}, 0, "could not be asked for"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, launcher := newFakeAPI(), &fakeLauncher{}
+				api.claimed = []graphql.FlowRun{claimedRun(t, "a", identity("tenant", "agent", nil), "ENGINE")}
+				api.claimedErrs = tc.errs
+				log, stop := running(t, Config{}, api, launcher)
+				after(time.Minute)
+				assert.Equal(t, launcher.starts(), tc.starts)
+				assert.Equal(t, log.count(tc.log), 1)
+				assert.Assert(t, len(api.polls) > 0, "the agent works")
+				assert.NilError(t, stop())
+			})
+		})
+	}
+}
+
 func TestTheOutputOfACommandThatEndedMeanwhileIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(), &fakeLauncher{output: "one\ntwo\n"}
