@@ -141,14 +141,15 @@ func TestARunThatEndedCanBeTakenAgain(t *testing.T) {
 		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
 		launcher.exits = func(Spec) (int, once) { return 0, true }
 		launcher.launch = func(Spec) (string, error) {
-			if len(launcher.specs) == 1 { // as a reschedule by the server would
+			if launcher.starts() == 1 { // as a reschedule by the server would
+				api.become("a", "Scheduled")
 				api.mu.Lock()
 				api.taken["a"] = false
 				api.mu.Unlock()
 			}
 			return "", nil
 		}
-		_, err := runPolls(t, api, launcher, 4)
+		_, err := runPolls(t, api, launcher, 6)
 		assert.NilError(t, err)
 		assert.Equal(t, len(launcher.specs), 2)
 	})
