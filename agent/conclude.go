@@ -16,6 +16,8 @@ const (
 	secondLook = time.Second
 	// maxCrashes is how often a run is scheduled again after a crash, as Prefect's Lazarus does.
 	maxCrashes = 3
+	// crashPause is how long it waits then: no agent gets it before Server's lock of the last claim is over.
+	crashPause = 30 * time.Second
 	// tailLines and tailBytes bound what is shown of a crashed container's output.
 	tailLines = 50
 	tailBytes = 16 << 10
@@ -153,7 +155,7 @@ func (a *Agent) tellCrash(ctx context.Context, d ContainerDetails, e exit, run j
 	}
 	next, tasks := graphql.NewState("Failed", message), graphql.NewState("Failed", message)
 	if a.cfg.OnCrash == CrashReschedules && run.status.Crashes < maxCrashes {
-		next = graphql.Scheduled(fmt.Sprintf("%s (%d of %d): %s", graphql.CrashMessage, run.status.Crashes+1, maxCrashes, message), time.Now())
+		next = graphql.Scheduled(fmt.Sprintf("%s (%d of %d): %s", graphql.CrashMessage, run.status.Crashes+1, maxCrashes, message), time.Now().Add(crashPause))
 		tasks = graphql.NewState("Pending", message)
 	}
 	return a.tellStates(ctx, d, e, tasks, next)
