@@ -16,7 +16,8 @@ const (
 	heartbeatTimeout = 30 * time.Second
 )
 
-// heartbeat watches whether the engine answers.
+// heartbeat watches whether the engine answers. That it does not, and does again, is said by the gate, which
+// notices first; here it is told at debug level, in Prefect's words.
 type heartbeat struct {
 	check func(context.Context) error
 	log   *slog.Logger
@@ -42,10 +43,10 @@ func (h *heartbeat) run(ctx context.Context) error {
 			return nil
 		case err != nil:
 			failures++
-			h.log.Warn("Failed heartbeat: " + err.Error())
+			h.log.Debug("Failed heartbeat: " + err.Error())
 		case failures > 0:
 			failures = 0
-			h.log.Info("Reconnected to Docker daemon")
+			h.log.Debug("Reconnected to Docker daemon")
 		}
 		if failures == maxFailedHeartbeats {
 			h.log.Error("Cannot reconnect to Docker daemon. Agent is shutting down.")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,7 +66,7 @@ func TestHeartbeatChecksAtOnceAndEveryMinute(t *testing.T) {
 
 func TestHeartbeatGivesUpAfterSixFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, lines := textLog(slog.LevelInfo)
+		log, lines := textLog(slog.LevelDebug)
 		check, times := answers(errDown)
 		begin := time.Now()
 		h := heartbeat{check: check, log: log}
@@ -74,8 +75,8 @@ func TestHeartbeatGivesUpAfterSixFailuresInARow(t *testing.T) {
 		assert.Error(t, err, "the container engine failed 6 checks in a row: no engine")
 		assert.Equal(t, len(*times), 6)
 		assert.Equal(t, time.Since(begin), 5*time.Minute)
-		warning := "WARN Failed heartbeat: no engine"
-		assert.DeepEqual(t, lines(), []string{
+		warning := "DEBUG Failed heartbeat: no engine"
+		assert.DeepEqual(t, withoutBeats(lines()), []string{
 			warning, warning, warning, warning, warning, warning,
 			"ERROR Cannot reconnect to Docker daemon. Agent is shutting down.",
 		})
@@ -84,17 +85,43 @@ func TestHeartbeatGivesUpAfterSixFailuresInARow(t *testing.T) {
 
 func TestHeartbeatForgivesFailuresOnceTheEngineAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, lines := textLog(slog.LevelInfo)
+		log, lines := textLog(slog.LevelDebug)
 		check, times := answers(errDown, errDown, errDown, errDown, errDown, nil, nil, errDown, errDown, errDown, errDown, errDown, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 19*time.Minute+time.Second)
 		defer cancel()
 		h := heartbeat{check: check, log: log}
 		assert.NilError(t, h.run(ctx))
 		assert.Equal(t, len(*times), 20)
-		warning, back := "WARN Failed heartbeat: no engine", "INFO Reconnected to Docker daemon"
-		assert.DeepEqual(t, lines(), []string{
+		warning, back := "DEBUG Failed heartbeat: no engine", "DEBUG Reconnected to Docker daemon"
+		assert.DeepEqual(t, withoutBeats(lines()), []string{
 			warning, warning, warning, warning, warning, back, warning, warning, warning, warning, warning, back,
 		})
+	})
+}
+
+// withoutBeats leaves out that a heartbeat was sent.
+func withoutBeats(lines []string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "DEBUG Sending agent heartbeat..." })
+}
+
+// One line when an outage begins and one when it is over, however long it takes.
+func TestAnOutageOfTheEngineIsTwoLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		launcher := &fakeLauncher{checkErr: func() error {
+			if since := time.Since(begin); since > 50*time.Second && since < 5*time.Minute {
+				return errDown
+			}
+			return nil
+		}}
+		log, stop := running(t, Config{}, newFakeAPI(), launcher)
+		after(45 * time.Second)
+		said := log.count("level=INFO") + log.count("level=WARN") + log.count("level=ERROR")
+		after(10 * time.Minute)
+		assert.Equal(t, log.count("level=INFO")+log.count("level=WARN")+log.count("level=ERROR"), said+2, "%s", log)
+		assert.Equal(t, log.count("the container engine is unavailable"), 1)
+		assert.Equal(t, log.count("the container engine answers again"), 1)
+		assert.NilError(t, stop())
 	})
 }
 

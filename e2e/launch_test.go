@@ -203,8 +203,7 @@ func TestACommandRunsInAnyImage(t *testing.T) {
 	for _, line := range []string{"| Running: ", "INFO - output | usage: prefect execute flow-run", "ended as Failed: The container exited with status 2."} {
 		assert.Assert(t, is.Contains(out, line))
 	}
-	id, _, _ := strings.Cut(out, "\n")
-	assert.Equal(t, containers(t, id), 0)
+	awaitRemoval(t, out)
 }
 
 func TestRunFollowsAFlowImageToItsEnd(t *testing.T) {
@@ -213,9 +212,18 @@ func TestRunFollowsAFlowImageToItsEnd(t *testing.T) {
 	out, status := run(t, w.env, "docker", "prefect", "run", "--api", w.api, "-w", "-l", "e2e", "--param", "name=you", demoImage)
 	assert.Equal(t, status, 0, out)
 	assert.Assert(t, is.Contains(out, "Hello, you"))
+	awaitRemoval(t, out)
 	out, status = run(t, w.env, "docker", "prefect", "run", "--api", w.api, "-w", "-l", "e2e", "--param", "fail=true", demoImage)
 	assert.Equal(t, status, 1, out)
 	assert.Assert(t, is.Contains(out, "ended as Failed: "))
+	awaitRemoval(t, out)
+}
+
+// awaitRemoval waits until the agent has removed the container of the run that `docker prefect run` tells first.
+func awaitRemoval(t *testing.T, output string) {
+	t.Helper()
+	id, _, _ := strings.Cut(output, "\n")
+	eventually(t, "the container of run "+id+" is removed", func() bool { return containers(t, id) == 0 })
 }
 
 func TestLocalServesAPIAndAgentInOneProcess(t *testing.T) {
@@ -230,6 +238,7 @@ func TestLocalServesAPIAndAgentInOneProcess(t *testing.T) {
 	env = append(env, "PREFECT__BACKEND=server")
 	out, status := run(t, env, "docker", "prefect", "run", "--watch", demoImage)
 	assert.Equal(t, status, 0, out)
+	awaitRemoval(t, out)
 	home := strings.TrimPrefix(env[0], "HOME=")
 	_, err := os.Stat(filepath.Join(home, ".config", "docker-prefect"))
 	assert.NilError(t, err)

@@ -279,7 +279,7 @@ func TestALostAnswerMayHaveApplied(t *testing.T) {
 }
 
 func TestANameThatIsNotResolvedIsAnOutage(t *testing.T) {
-	err := newClient(t, "http://no-such-host.invalid:4200", nil).Hello(t.Context())
+	err := newClient(t, "http://no-such-host.invalid:4200", func(o *Options) { o.Timeout = 2 * time.Second }).Hello(t.Context())
 	var apiErr *Error
 	assert.Assert(t, errors.As(err, &apiErr) && errors.Is(err, ErrTemporary), "%v", err)
 	assert.Assert(t, !apiErr.MayApply)
