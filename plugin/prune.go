@@ -57,7 +57,7 @@ func runPrune(ctx context.Context, dockerCLI command.Cli, opts pruneOptions) err
 	}
 	tenant, err := client.DefaultTenant(ctx)
 	if err != nil {
-		return fmt.Errorf("%w; the API tells which flow runs have ended", err)
+		return fmt.Errorf("%w; prune asks the API which flow runs have ended, name it with --api", err)
 	}
 	containers, err := engine.List(ctx)
 	if err != nil {
