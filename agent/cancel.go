@@ -101,9 +101,12 @@ func (s cancellations) due(live []Container, states map[string]string, now time.
 func (a *Agent) stop(ctx context.Context, c Container, reason string) {
 	a.log.Info("Stopping the container of flow run "+c.runID(), "container", short(c.ID), "reason", reason)
 	if reason != stoppedDeleted {
-		if err := a.writeLog(ctx, c.runID(), graphql.LevelInfo, "The container is being "+reason+"."); err != nil {
-			a.log.Debug("The log of flow run "+c.runID()+" could not be written", "reason", err)
-		}
+		write := a.logLine(ctx, c.runID(), graphql.LevelInfo, "The container is being "+reason+".")
+		a.reports.Go(func() {
+			if err := a.retry(ctx, write); err != nil {
+				a.log.Debug("The log of flow run "+c.runID()+" could not be written", "reason", err)
+			}
+		})
 	}
 	if err := a.launcher.Stop(ctx, c.ID, stopGrace); err != nil {
 		a.roster.unmarkStopped(c.ID) // to be tried again

@@ -41,13 +41,21 @@ func (a *Agent) concludeLater(ctx context.Context, m *tracked) {
 	})
 }
 
+// outputPatience is how long the end of a command run waits for a log that does not take its output.
+const outputPatience = 5 * time.Minute
+
 // finishOutput sees to it that all output of a command run is in its log, also when it ended while no process of
 // this agent was there. It reports false if ctx ended first.
 func (a *Agent) finishOutput(ctx context.Context, c Container) bool {
 	if !a.followers.had(c.ID) {
 		a.follow(c.ID, func(ctx context.Context) { a.supervise(ctx, c, true) })
 	}
-	return a.followers.wait(ctx, c.ID)
+	patient, cancel := context.WithTimeout(ctx, outputPatience)
+	defer cancel()
+	if !a.followers.wait(patient, c.ID) && ctx.Err() == nil {
+		a.log.Warn("The output of flow run "+c.runID()+" is not in its log yet; its end is told without", "container", short(c.ID))
+	}
+	return ctx.Err() == nil
 }
 
 // conclude tells the API how a container ended, if its run does not know, and removes it.
@@ -150,15 +158,14 @@ func (a *Agent) tellCrash(ctx context.Context, d ContainerDetails, e exit, run j
 	if a.cfg.OnCrash == CrashIsIgnored {
 		return nil
 	}
-	if err := a.writeLog(ctx, runID, graphql.LevelError, message+a.evidence(ctx, d)); err != nil {
-		return err
-	}
 	next, tasks := graphql.NewState("Failed", message), graphql.NewState("Failed", message)
 	if a.cfg.OnCrash == CrashReschedules && run.status.Crashes < maxCrashes {
 		next = graphql.Scheduled(fmt.Sprintf("%s (%d of %d): %s", graphql.CrashMessage, run.status.Crashes+1, maxCrashes, message), time.Now().Add(crashPause))
 		tasks = graphql.NewState("Pending", message)
 	}
-	return a.tellStates(ctx, d, e, tasks, next)
+	return a.explain(ctx, runID, graphql.LevelError, message+a.evidence(ctx, d), func() error {
+		return a.tellStates(ctx, d, e, tasks, next)
+	})
 }
 
 // tellStates sets the state of the task runs that were running in the container, then the flow run's. A run
@@ -195,17 +202,16 @@ func (a *Agent) tellEnd(ctx context.Context, d ContainerDetails, e exit, run jud
 	if isFailure(run.state) {
 		level = graphql.LevelError
 	}
-	if err := a.writeLog(ctx, d.runID(), level, e.String()); err != nil {
-		return err
-	}
 	end := graphql.NewState(run.state, e.String())
-	if d.isCommand() {
-		if err := a.setTaskRuns(ctx, d.runID(), end); err != nil {
-			a.log.Warn("The task runs of flow run "+d.runID()+" could not be marked as "+end.Type, "reason", err)
+	err := a.explain(ctx, d.runID(), level, e.String(), func() error {
+		if d.isCommand() {
+			if err := a.setTaskRuns(ctx, d.runID(), end); err != nil {
+				a.log.Warn("The task runs of flow run "+d.runID()+" could not be marked as "+end.Type, "reason", err)
+			}
 		}
-	}
-	err := a.finish(ctx, d.runID(), end, func(s graphql.RunStatus) bool {
-		return judge(d.Container, e, s, a.roster.superseded(d.Container)).state != ""
+		return a.finish(ctx, d.runID(), end, func(s graphql.RunStatus) bool {
+			return judge(d.Container, e, s, a.roster.superseded(d.Container)).state != ""
+		})
 	})
 	if err == nil {
 		a.log.Info("Flow run "+d.runID()+" ended", "state", run.state)

@@ -439,6 +439,65 @@ func TestATwinIsNamedOnce(t *testing.T) {
 	})
 }
 
+func TestACrashIsToldThoughTheLogWasAwaySinceTheLaunch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+		for range 1000 {
+			api.logErrs = append(api.logErrs, temporary(t))
+		}
+		_, stop := running(t, Config{DrainTimeout: time.Minute}, api, launcher)
+		api.become("a", "Running")
+		after(10 * time.Second)
+		launcher.die("c0ffee", 1)
+		after(5 * time.Second)
+		assert.Equal(t, api.current("a"), "Failed")
+		assert.ErrorIs(t, stop(), ErrNotDrained)
+	})
+}
+
+func TestTheEndOfACommandDoesNotWaitForItsLogForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := scheduledRun("a", time.Time{})
+		run.RunConfig = json.RawMessage(`{"type": "DockerRun", "image": "busybox", "command": ["true"]}`)
+		api, launcher := newFakeAPI(run), &fakeLauncher{output: "hi\n", exits: func(Spec) (int, once) { return 0, true }}
+		for range 1000 {
+			api.logErrs = append(api.logErrs, temporary(t))
+		}
+		_, stop := running(t, Config{DrainTimeout: time.Minute}, api, launcher)
+		after(outputPatience + time.Minute)
+		assert.Equal(t, api.current("a"), "Success")
+		assert.ErrorIs(t, stop(), ErrNotDrained)
+	})
+}
+
+// The log may be a service of its own at the API, which is away while states are taken.
+func TestAStateDoesNotWaitForItsLog(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err   error
+		lines int
+	}{"for a while": {temporary(t), 2}, "for good": {errors.New("no logs are kept here"), 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, launcher := newFakeAPI(scheduledRun("a", time.Time{})), &fakeLauncher{}
+				_, stop := running(t, Config{}, api, launcher)
+				api.become("a", "Running")
+				api.mu.Lock()
+				for range 10 {
+					api.logErrs = append(api.logErrs, tc.err)
+				}
+				api.mu.Unlock()
+				launcher.die("c0ffee", 1)
+				after(5 * time.Second)
+				assert.Equal(t, api.current("a"), "Failed")
+				after(10 * time.Minute)
+				assert.Equal(t, len(api.messages("a")), tc.lines)
+				assert.DeepEqual(t, launcher.removals(), []string{"c0ffee"})
+				assert.NilError(t, stop())
+			})
+		})
+	}
+}
+
 func TestContainersAreKeptAsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, launcher := newFakeAPI(), &fakeLauncher{}
