@@ -7,8 +7,13 @@ import (
 	"github.com/docker-prefect/docker-prefect/graphql"
 )
 
-// stopGrace is what a container has between SIGTERM and SIGKILL, as with `docker stop`.
-const stopGrace = 10 * time.Second
+const (
+	// stopGrace is what a container has between SIGTERM and SIGKILL, as with `docker stop`.
+	stopGrace = 10 * time.Second
+	// missingPatience is how long a run must be missing at least before it counts as deleted: a single odd
+	// answer of the API must not end everything.
+	missingPatience = 10 * time.Second
+)
 
 // Why this agent stops a container.
 const (
@@ -65,7 +70,6 @@ type doomed struct {
 
 // due returns the containers whose grace time is over. Prefect's process looks for a cancellation every 15
 // seconds and ends by itself, hence the grace; a run that brings its own command does not look, and gets none.
-// A run that is missing has to be missing throughout: a single odd answer must not end everything.
 func (s cancellations) due(live []Container, states map[string]string, now time.Time, grace time.Duration) []doomed {
 	var list []doomed
 	there := map[string]bool{}
@@ -75,7 +79,7 @@ func (s cancellations) due(live []Container, states map[string]string, now time.
 		reason, patience := stoppedCancelled, grace
 		switch {
 		case !exists:
-			reason = stoppedDeleted
+			reason, patience = stoppedDeleted, max(grace, missingPatience)
 		case state != cancellingType && state != "Cancelled":
 			delete(s, c.ID)
 			continue

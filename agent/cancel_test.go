@@ -41,6 +41,10 @@ func TestDeletedRunsAreStoppedIfTheyStayAway(t *testing.T) {
 	doomed := seen.due(live, nil, begin.Add(62*time.Second), grace)
 	assert.Equal(t, len(doomed), 1)
 	assert.Equal(t, doomed[0].reason, stoppedDeleted)
+
+	seen = cancellations{}
+	assert.Equal(t, len(seen.due(live, nil, begin, 0)), 0, "one odd answer, and no grace time")
+	assert.Equal(t, len(seen.due(live, map[string]string{"a": "Cancelled"}, begin, 0)), 1)
 }
 
 func TestRunsThatDoNotListenGetNoGraceTime(t *testing.T) {
