@@ -38,9 +38,12 @@ func main() {
 // unable tells why this machine cannot run chaos; empty if it can.
 func unable() string {
 	_, err := exec.LookPath("dockerd")
+	_, ipErr := exec.LookPath("ip")
 	switch {
 	case runtime.GOOS != "linux":
 		return "it needs Linux"
+	case ipErr != nil:
+		return "it needs the command ip (Debian: iproute2) for a bridge of its own"
 	case os.Geteuid() != 0:
 		return "its own engine needs root"
 	case err != nil:
