@@ -32,11 +32,20 @@ func containerID(t *testing.T, runID string) (id string) {
 	return id
 }
 
+// waitWorking waits until the demo flow is in the middle of its work, not just Running.
+func (w *world) waitWorking(t *testing.T, id string) {
+	t.Helper()
+	eventually(t, "run "+id+" works", func() bool {
+		_, logs := w.history(t, id)
+		return strings.Contains(strings.Join(logs, "\n"), "Working for")
+	})
+}
+
 func TestACrashIsToldWithinTwoSeconds(t *testing.T) {
 	w := newWorld(t)
 	w.agent(t)
 	id := w.create(t, flowRun{parameters: object{"sleep": "1m"}, runConfig: object{"host_config": nil}})
-	w.waitState(t, id, "Running")
+	w.waitWorking(t, id)
 	docker(t, "kill", containerID(t, id))
 	begin := time.Now()
 	w.waitState(t, id, "Failed")
@@ -116,7 +125,7 @@ func TestACancelledRunHasItsContainerStopped(t *testing.T) {
 	w.agent(t, "--cancel-poll", "200ms", "--cancel-grace", "1s")
 	// The demo flow does not look for cancellations.
 	running := w.create(t, flowRun{parameters: object{"sleep": "1m"}, runConfig: object{"host_config": nil}})
-	w.waitState(t, running, "Running")
+	w.waitWorking(t, running)
 	w.query(t, `mutation($input: cancel_flow_run_input!) { cancel_flow_run(input: $input) { state } }`, object{"input": object{"flow_run_id": running}})
 	assert.Equal(t, w.state(t, running), "Cancelling")
 	w.waitState(t, running, "Cancelled")
