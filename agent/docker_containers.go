@@ -92,8 +92,8 @@ func (d *Docker) Inspect(ctx context.Context, id string) (ContainerDetails, erro
 			Labels: found.Config.Labels,
 		},
 		ExitCode: found.State.ExitCode, OOMKilled: found.State.OOMKilled,
-		StartedAt: engineTime(found.State.StartedAt), FinishedAt: engineTime(found.State.FinishedAt),
-		Image: found.Config.Image, ImageID: found.Image,
+		FinishedAt: engineTime(found.State.FinishedAt),
+		Image:      found.Config.Image, ImageID: found.Image,
 	}
 	if found.HostConfig != nil {
 		details.Memory = found.HostConfig.Memory

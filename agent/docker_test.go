@@ -589,7 +589,7 @@ func TestAnInspectionTellsHowAContainerEnded(t *testing.T) {
 	assert.NilError(t, err)
 	assert.DeepEqual(t, found, ContainerDetails{
 		Container: Container{ID: "c1", Name: "n1", State: "exited", Created: time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.UTC), Labels: map[string]string{"a": "b"}},
-		ExitCode:  137, OOMKilled: true, StartedAt: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC), Image: "flow:1", ImageID: "sha256:1", Memory: 1024,
+		ExitCode:  137, OOMKilled: true, Image: "flow:1", ImageID: "sha256:1", Memory: 1024,
 	})
 	_, err = docker.Inspect(t.Context(), "odd")
 	assert.ErrorContains(t, err, "tells no state of it")

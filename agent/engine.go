@@ -87,7 +87,6 @@ type ContainerDetails struct {
 	Container
 	ExitCode   int
 	OOMKilled  bool // the engine saw the kernel kill a process of it for lack of memory
-	StartedAt  time.Time
 	FinishedAt time.Time
 	Image      string // as the flow names it
 	ImageID    string

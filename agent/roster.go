@@ -102,9 +102,9 @@ func (r *roster) claimEnd(m *tracked) *tracked {
 
 // synced is what a list of the engine revealed.
 type synced struct {
-	ended     []*tracked // ours, to be told
-	adopted   []*tracked // ours, live, not known before
-	leftovers []*tracked // ours, created and for a while not started
+	ended     []*tracked  // ours, to be told
+	adopted   []Container // ours, live, not known before
+	leftovers []Container // ours, created and for a while not started
 }
 
 // leftoverAge is how long a container may be between creation and start; a launch that is under way is known
@@ -136,9 +136,9 @@ func (r *roster) sync(list []Container, asked time.Time) synced {
 				s.ended = append(s.ended, claimed)
 			}
 		case c.neverBegan() && asked.Sub(m.seen) > leftoverAge:
-			s.leftovers = append(s.leftovers, &tracked{Container: c})
+			s.leftovers = append(s.leftovers, c)
 		case c.isLive() && fresh:
-			s.adopted = append(s.adopted, &tracked{Container: c})
+			s.adopted = append(s.adopted, c)
 		}
 	}
 	for id, m := range r.members {
@@ -262,19 +262,19 @@ func (r *roster) keepFailed(c Container, n int) (surplus []Container) {
 	return failed[min(n, len(failed)):]
 }
 
-// waitNoneLive waits until none of our containers is live, and reports false if ctx ended first.
-func (r *roster) waitNoneLive(ctx context.Context) bool {
+// waitNoneLive waits until none of our containers is live, or ctx ends.
+func (r *roster) waitNoneLive(ctx context.Context) {
 	for {
 		r.mu.Lock()
 		changed := r.changed
 		r.mu.Unlock()
 		if len(r.live(true)) == 0 {
-			return true
+			return
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return false
+			return
 		}
 	}
 }

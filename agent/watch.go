@@ -105,14 +105,14 @@ func (w *watcher) resync(ctx context.Context) error {
 		return err
 	}
 	s := w.roster.sync(list, asked)
-	for _, m := range s.adopted {
-		w.adopted(m.Container)
+	for _, c := range s.adopted {
+		w.adopted(c)
 	}
 	for _, m := range s.ended {
 		w.ended(m)
 	}
-	for _, m := range s.leftovers {
-		w.leftover(m.Container)
+	for _, c := range s.leftovers {
+		w.leftover(c)
 	}
 	if !w.isReady() {
 		close(w.ready)
