@@ -20,7 +20,7 @@ func registerAgent(ctx context.Context, tx *writeTx, input registerAgentInput) (
 	var tenant string
 	if input.TenantID != nil {
 		tenant = string(*input.TenantID)
-	} else if err := tx.row(ctx, "SELECT id FROM tenant ORDER BY rowid LIMIT 1", nil, &tenant); err != nil {
+	} else if err := tx.row(ctx, "SELECT id FROM tenant ORDER BY created, id LIMIT 1", nil, &tenant); err != nil {
 		return nil, err
 	}
 	labels, err := sortedLabels(input.Labels)
@@ -32,7 +32,15 @@ func registerAgent(ctx context.Context, tx *writeTx, input registerAgentInput) (
 		version = &header
 	}
 	var agent string
-	err = tx.row(ctx, "SELECT id FROM agent WHERE tenant_id = ? AND name IS ? AND type IS ? AND core_version IS ? AND labels = ?",
+	// The lock keeps two processes from registering the same agent at once.
+	var locked string
+	if err := tx.row(ctx, "SELECT id FROM tenant WHERE id = ? FOR NO KEY UPDATE", []any{tenant}, &locked); errors.Is(err, sql.ErrNoRows) {
+		return nil, refuse(foreignKeyViolation)
+	} else if err != nil {
+		return nil, err
+	}
+	err = tx.row(ctx, `SELECT id FROM agent WHERE tenant_id = ? AND name IS NOT DISTINCT FROM ? AND type = ?
+		AND core_version IS NOT DISTINCT FROM ? AND labels = ?`,
 		[]any{tenant, input.Name, input.Type, version, string(labels)}, &agent)
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
 		return payload{"id": agent}, err

@@ -31,7 +31,7 @@ func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alia
 			if err != nil {
 				return "", err
 			}
-			o.add(selected.Alias, jsonArray(row))
+			o.add(selected.Alias, q.dialect.jsonArray(row))
 		case "aggregate":
 			figures, err := q.figures(t, r.alias, selected.Selections)
 			if err != nil {
@@ -40,7 +40,7 @@ func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alia
 			o.add(selected.Alias, figures)
 		}
 	}
-	return "(SELECT " + concat([]string{o.expression(), oneForAll}) + " FROM " + r.from + r.where + r.end + ")", nil
+	return "(SELECT " + concat([]string{o.expression(), q.dialect.oneForAll()}) + " FROM " + r.from + r.where + r.end + ")", nil
 }
 
 // figures is an expression for the JSON of count, min and max.
@@ -86,7 +86,7 @@ func (q *query) count(t *table, alias string, field graphql.CollectedField) (str
 	}
 	texts := make([]string, 0, 2*len(columns))
 	for _, column := range columns {
-		texts = append(texts, jsonText("", column), "','")
+		texts = append(texts, q.dialect.jsonText("", column), "','")
 	}
 	return "count(DISTINCT " + concat(texts) + ")", nil
 }
@@ -104,7 +104,7 @@ func (q *query) extremes(t *table, alias string, field graphql.CollectedField) s
 			continue
 		}
 		column := t.columns[selected.Name]
-		o.add(selected.Alias, jsonText(column.scalar, field.Name+"("+alias+"."+quoteIdentifier(column.name)+")"))
+		o.add(selected.Alias, q.dialect.jsonText(column.scalar, q.dialect.extreme(field.Name, column.scalar, alias+"."+quoteIdentifier(column.name))))
 	}
 	return o.expression()
 }

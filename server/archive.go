@@ -11,7 +11,7 @@ func archiveFlow(ctx context.Context, tx *writeTx, input flowInput) (payload, er
 // archive also deletes the runs of the flow that its schedule created and that have not started, and cancels those
 // that somebody created.
 func archive(ctx context.Context, tx *writeTx, flow string) (int64, error) {
-	archived, err := tx.exec(ctx, "UPDATE flow SET archived = 1, updated = ? WHERE id = ?", tx.stamp(), flow)
+	archived, err := tx.exec(ctx, "UPDATE flow SET archived = TRUE, updated = ? WHERE id = ?", tx.stamp(), flow)
 	if err != nil || archived == 0 {
 		return 0, err
 	}

@@ -55,12 +55,12 @@ func (q *query) comparison(c *column, value string, m member) (string, error) {
 	switch m.name {
 	case "_eq":
 		if c.scalar == "jsonb" {
-			return jsonEqual(value, bound), nil
+			return q.dialect.jsonEqual(value, bound), nil
 		}
 		return value + " = " + bound, nil
 	case "_neq":
 		if c.scalar == "jsonb" {
-			return "NOT " + jsonEqual(value, bound), nil
+			return "NOT " + q.dialect.jsonEqual(value, bound), nil
 		}
 		return value + " <> " + bound, nil
 	case "_gt":
@@ -72,9 +72,9 @@ func (q *query) comparison(c *column, value string, m member) (string, error) {
 	case "_lte":
 		return value + " <= " + bound, nil
 	case "_contains":
-		return jsonContains(value, bound), nil
+		return q.dialect.jsonContains(value, bound), nil
 	case "_contained_in":
-		return jsonContains(bound, value), nil
+		return q.dialect.jsonContains(bound, value), nil
 	}
 	return "", badInput("%q is not an operator", m.name)
 }
@@ -97,7 +97,7 @@ func (q *query) membership(c *column, value string, m member) (string, error) {
 	if c.scalar == "jsonb" {
 		conditions := make([]string, len(operands))
 		for i, operand := range operands {
-			conditions[i] = jsonEqual(value, q.bind(operand))
+			conditions[i] = q.dialect.jsonEqual(value, q.bind(operand))
 		}
 		if m.name == "_nin" {
 			return "NOT (" + balanced("OR", conditions) + ")", nil
@@ -109,9 +109,9 @@ func (q *query) membership(c *column, value string, m member) (string, error) {
 		return "", err
 	}
 	if m.name == "_nin" {
-		return noneOf(value, q.bind(string(list))), nil
+		return q.dialect.noneOf(c.scalar, value, q.bind(string(list))), nil
 	}
-	return anyOf(value, q.bind(string(list))), nil
+	return q.dialect.anyOf(c.scalar, value, q.bind(string(list))), nil
 }
 
 // hasKeys translates _has_keys_all and _has_keys_any.
@@ -126,7 +126,7 @@ func (q *query) hasKeys(value string, m member) (string, error) {
 		if err := json.Unmarshal(item, &key); err != nil {
 			return "", badInput("a key must be a string, not %s", item)
 		}
-		conditions = append(conditions, jsonHasKey(value, q.bind(key)))
+		conditions = append(conditions, q.dialect.jsonHasKey(value, q.bind(key)))
 	}
 	switch {
 	case m.name == "_has_keys_all" && len(conditions) == 0:
@@ -150,7 +150,7 @@ func (q *query) pattern(value string, m member) (string, error) {
 		return "", badInput("the pattern is longer than %d characters", longest)
 	}
 	foldCase := m.name == "_ilike" || m.name == "_nilike"
-	condition := like(value, q.bind(boundPattern(text, foldCase)), foldCase)
+	condition := q.dialect.like(value, q.bind(q.dialect.boundPattern(text, foldCase)), foldCase)
 	if strings.HasPrefix(m.name, "_n") {
 		return "NOT (" + condition + ")", nil
 	}

@@ -43,7 +43,7 @@ func TestOneTaskRunForManyThatAskAtOnce(t *testing.T) {
 
 func TestOneAgentOfManySubmitsARun(t *testing.T) {
 	a := newAPI(t)
-	b := openAPI(t, a.server.store.dir(t)) // a second server on the same database
+	b := openAPI(t, a.place) // a second server on the same database
 	run := a.run(a.register("p", flowOf("f", "a")))
 	answers := atOnce(16, func(i int) answer {
 		server := []*api{a, b}[i%2]
@@ -73,8 +73,8 @@ func TestOneFlowRunForOneKey(t *testing.T) {
 }
 
 func TestTwoServersOnOneDatabase(t *testing.T) {
-	dir := t.TempDir()
-	a, b := openAPI(t, dir), openAPI(t, dir)
+	place := newPlace(t)
+	a, b := openAPI(t, place), openAPI(t, place)
 	assert.Equal(t, a.tenant(), b.tenant())
 	flow := a.register("p", flowOf("f", "a"))
 	results := atOnce(40, func(i int) string {

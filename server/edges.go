@@ -43,22 +43,27 @@ func insertEdges(ctx context.Context, tx *writeTx, flow string, tenant sql.NullS
 			return err
 		}
 	}
-	named := "[]"
-	if len(reference) > 0 {
-		raw, err := encodeJSON(reference)
-		if err != nil {
-			return err
-		}
-		named = string(raw)
-	}
-	_, err = tx.exec(ctx, `UPDATE task SET updated = ?1,
+	return describeTasks(ctx, tx, flow, reference)
+}
+
+// describeTasks works out what the edges of a flow say about its tasks. Its reference tasks are the last ones, unless
+// it names some.
+func describeTasks(ctx context.Context, tx *writeTx, flow string, reference []slug) error {
+	_, err := tx.exec(ctx, `UPDATE task SET updated = ?1,
 			mapped = EXISTS (SELECT 1 FROM edge WHERE downstream_task_id = task.id AND edge.mapped),
 			is_root_task = NOT EXISTS (SELECT 1 FROM edge WHERE downstream_task_id = task.id),
 			is_terminal_task = NOT EXISTS (SELECT 1 FROM edge WHERE upstream_task_id = task.id),
-			is_reference_task = CASE WHEN ?2 = '[]' THEN NOT EXISTS (SELECT 1 FROM edge WHERE upstream_task_id = task.id)
-				ELSE slug IN (SELECT value FROM json_each(?2)) END
-		WHERE flow_id = ?3`, tx.stamp(), named, flow)
-	return err
+			is_reference_task = ?2 AND NOT EXISTS (SELECT 1 FROM edge WHERE upstream_task_id = task.id)
+		WHERE flow_id = ?3`, tx.stamp(), len(reference) == 0, flow)
+	if err != nil {
+		return err
+	}
+	for _, task := range reference {
+		if _, err := tx.exec(ctx, "UPDATE task SET is_reference_task = TRUE WHERE flow_id = ? AND slug = ?", flow, string(task)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type registerEdgesInput struct {

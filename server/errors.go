@@ -1,12 +1,6 @@
 package server
 
-import (
-	"errors"
-	"fmt"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-)
+import "fmt"
 
 // Values of extensions.code in an error. Prefect's client only prints most of them, but it sends a request again
 // when it reads codeTryAgain.
@@ -34,19 +28,8 @@ func badInput(format string, args ...any) error {
 	return &apiError{message: fmt.Sprintf(format, args...), code: codeBadInput}
 }
 
-// explain gives errors of the database that have a meaning for the caller the text that Prefect Server has for them.
-func explain(err error) error {
-	var dbErr *sqlite.Error
-	if !errors.As(err, &dbErr) {
-		return err
-	}
-	switch code := dbErr.Code(); {
-	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE, code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-		return refuse("Uniqueness violation.")
-	case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-		return refuse("Foreign key violation.")
-	case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:
-		return &apiError{message: "The database is busy.", code: codeTryAgain}
-	}
-	return err
-}
+// Texts that Prefect Server has for errors of its database. Prefect's client looks for the first.
+const (
+	uniquenessViolation = "Uniqueness violation."
+	foreignKeyViolation = "Foreign key violation."
+)

@@ -134,7 +134,7 @@ func (e *executable) field(
 		}
 		return project(operation, result, field)
 	}
-	q := &query{catalog: e.catalog, operation: operation, variables: vars}
+	q := &query{catalog: e.catalog, dialect: e.store.db, operation: operation, variables: vars}
 	return e.selectJSON(ctx, q, field)
 }
 
@@ -198,7 +198,7 @@ func (e *executable) readOne(ctx context.Context, text string, args []any) (json
 func (e *executable) present(ctx context.Context, field graphql.CollectedField, err error) *gqlerror.Error {
 	code := codeInternal
 	var known *apiError
-	if errors.As(explain(err), &known) {
+	if errors.As(e.store.db.explain(err), &known) {
 		err, code = known, known.code
 	} else if ctx.Err() == nil {
 		e.store.log.Error("Request failed", "field", field.Name, "error", err)

@@ -18,7 +18,7 @@ type flowGroup struct {
 // flowGroupNamed finds or creates the group of a tenant with a name.
 func flowGroupNamed(ctx context.Context, tx *writeTx, tenant sql.NullString, name string) (*flowGroup, error) {
 	g := &flowGroup{name: name}
-	err := tx.row(ctx, "SELECT id, coalesce(settings, '{}'), schedule IS NOT NULL FROM flow_group WHERE tenant_id IS ? AND name = ?",
+	err := tx.row(ctx, "SELECT id, coalesce(settings, '{}'), schedule IS NOT NULL FROM flow_group WHERE tenant_id IS NOT DISTINCT FROM ? AND name = ?",
 		[]any{tenant, name}, &g.id, (*[]byte)(&g.settings), &g.scheduled)
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
 		return g, err

@@ -78,8 +78,7 @@ func (a *api) setGroup(name, value string) {
 	if value == "" {
 		return
 	}
-	_, err := a.server.store.writer.conn.ExecContext(a.t.Context(), "UPDATE flow_group SET "+name+" = ?", value)
-	assert.NilError(a.t, err)
+	a.sql("UPDATE flow_group SET "+name+" = ?", value)
 }
 
 func TestParametersOfAFlowRun(t *testing.T) {

@@ -83,7 +83,7 @@ func createFlow(ctx context.Context, tx *writeTx, input createFlowInput) (payloa
 		return nil, err
 	}
 	var tenant sql.NullString
-	err := tx.row(ctx, "SELECT tenant_id FROM project WHERE id = ?", []any{input.ProjectID}, &tenant)
+	err := tx.row(ctx, "SELECT tenant_id FROM project WHERE id = ? FOR NO KEY UPDATE", []any{input.ProjectID}, &tenant)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, refuse("Invalid project.")
 	} else if err != nil {
@@ -149,7 +149,7 @@ func insertFlow(ctx context.Context, tx *writeTx, input createFlowInput, flow se
 		return "", err
 	}
 	var latest int64
-	err = tx.row(ctx, "SELECT coalesce(max(version), 0) FROM flow WHERE version_group_id = ? AND tenant_id IS ?", []any{group.name, tenant}, &latest)
+	err = tx.row(ctx, "SELECT coalesce(max(version), 0) FROM flow WHERE version_group_id = ? AND tenant_id IS NOT DISTINCT FROM ?", []any{group.name, tenant}, &latest)
 	if err != nil {
 		return "", err
 	}

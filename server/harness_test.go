@@ -3,22 +3,28 @@ package server
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"gotest.tools/v3/assert"
 )
 
 // api is a server under test, behind real HTTP.
 type api struct {
 	t      testing.TB
+	place  Options // where its database is
 	server *Server
 	url    string
 	clock  *atomic.Int64 // microseconds; advances by one whenever it is read, so that no two times are the same
@@ -31,14 +37,60 @@ func (a *api) stamp(by time.Duration) any { return formatTime(time.UnixMicro(a.c
 // newAPI starts a server on a database of its own. Its clock starts in 2022.
 func newAPI(t testing.TB) *api {
 	t.Helper()
-	return openAPI(t, t.TempDir())
+	return openAPI(t, newPlace(t))
 }
 
-func openAPI(t testing.TB, dir string) *api {
+// postgresURL names, in the environment, a PostgreSQL server for all tests to use instead of SQLite. `make postgres`
+// runs them so.
+var postgresURL = os.Getenv("DOCKER_PREFECT_TEST_POSTGRES")
+
+// newPlace makes a place for a database that a test has for itself.
+func newPlace(t testing.TB) Options {
 	t.Helper()
-	a := &api{t: t, clock: &atomic.Int64{}}
+	if postgresURL == "" {
+		return Options{DataDir: t.TempDir()}
+	}
+	admin, err := sql.Open("pgx", postgresURL)
+	assert.NilError(t, err)
+	schema := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	_, err = admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema)
+	assert.NilError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
+		assert.Check(t, err)
+		assert.Check(t, admin.Close())
+	})
+	place, err := url.Parse(postgresURL)
+	assert.NilError(t, err)
+	query := place.Query()
+	query.Set("search_path", schema)
+	place.RawQuery = query.Encode()
+	return Options{Database: place.String()}
+}
+
+// onlySQLite leaves out a test of what only SQLite has, where tests use PostgreSQL.
+func onlySQLite(t testing.TB) {
+	t.Helper()
+	if postgresURL != "" {
+		t.Skip("about SQLite")
+	}
+}
+
+// sql changes the database behind the back of the server.
+func (a *api) sql(text string, args ...any) {
+	a.t.Helper()
+	assert.NilError(a.t, a.server.store.write(a.t.Context(), func(ctx context.Context, tx *writeTx) error {
+		_, err := tx.exec(ctx, text, args...)
+		return err
+	}))
+}
+
+func openAPI(t testing.TB, place Options) *api {
+	t.Helper()
+	a := &api{t: t, place: place, clock: &atomic.Int64{}}
 	a.clock.Store(time.Date(2022, 1, 31, 9, 8, 7, 0, time.UTC).UnixMicro())
-	server, err := Open(t.Context(), Options{DataDir: dir, Now: a.now})
+	place.Now = a.now
+	server, err := Open(t.Context(), place)
 	assert.NilError(t, err)
 	listener := httptest.NewServer(server.Handler())
 	t.Cleanup(func() {

@@ -155,9 +155,10 @@ func TestADefectOfAResolverBecomesAnError(t *testing.T) {
 }
 
 func TestABusyDatabaseMakesTheClientTryAgain(t *testing.T) {
+	onlySQLite(t)
 	a := newAPI(t)
-	b := openAPI(t, a.server.store.dir(t))
-	_, err := b.server.store.writer.conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 0")
+	b := openAPI(t, a.place)
+	_, err := b.server.store.db.(*sqliteDatabase).conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 0")
 	assert.NilError(t, err)
 	assert.NilError(t, a.server.store.write(t.Context(), func(context.Context, *writeTx) error {
 		got := b.mutate("create_tenant", "id", m{"name": "n", "slug": "n"})

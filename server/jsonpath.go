@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// parsePath translates Hasura's path into a jsonb, such as "$.clocks[0].cron", "clocks[0]" or `$["a key"]`, to one of
-// SQLite, where every key is quoted. Keys with a quote or backslash in them are refused.
-func parsePath(path string) (string, error) {
+// parsePath reads Hasura's path into a jsonb, such as "$.clocks[0].cron", "clocks[0]" or `$["a key"]`: keys as strings,
+// indexes as ints. Keys with a quote or backslash in them are refused.
+func parsePath(path string) ([]any, error) {
 	rest := strings.TrimPrefix(path, "$")
 	if rest == path && rest != "" && rest[0] != '[' && rest[0] != '.' {
 		rest = "." + rest
 	}
-	translated := "$"
+	steps := []any{}
 	for rest != "" {
 		switch {
 		case rest[0] == '.':
@@ -21,26 +21,26 @@ func parsePath(path string) (string, error) {
 				end = len(rest)
 			}
 			if end == 1 || strings.ContainsAny(rest[1:end], `"\`) {
-				return "", badInput("%q is not a JSON path", path)
+				return nil, badInput("%q is not a JSON path", path)
 			}
-			translated += `."` + rest[1:end] + `"`
+			steps = append(steps, rest[1:end])
 			rest = rest[end:]
 		case rest[0] == '[':
 			inside, after, ok := strings.Cut(rest[1:], "]")
 			if !ok {
-				return "", badInput("%q is not a JSON path", path)
+				return nil, badInput("%q is not a JSON path", path)
 			}
 			if n, err := strconv.Atoi(inside); err == nil && n >= 0 {
-				translated += "[" + strconv.Itoa(n) + "]"
+				steps = append(steps, n)
 			} else if key := strings.Trim(inside, `"'`); len(key) == len(inside)-2 && !strings.ContainsAny(key, `"\`) {
-				translated += `."` + key + `"`
+				steps = append(steps, key)
 			} else {
-				return "", badInput("%q is not a JSON path", path)
+				return nil, badInput("%q is not a JSON path", path)
 			}
 			rest = after
 		default:
-			return "", badInput("%q is not a JSON path", path)
+			return nil, badInput("%q is not a JSON path", path)
 		}
 	}
-	return translated, nil
+	return steps, nil
 }

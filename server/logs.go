@@ -26,6 +26,7 @@ func writeRunLogs(ctx context.Context, tx *writeTx, input writeRunLogsInput) (pa
 	flowRuns := known{tx: tx, query: "SELECT count(*), max(tenant_id) FROM flow_run WHERE id = ?", seen: map[string]*string{}}
 	taskRuns := known{tx: tx, query: "SELECT count(*), max(tenant_id) FROM task_run WHERE id = ?", seen: map[string]*string{}}
 	now := tx.stamp()
+	var rows [][]any
 	for _, line := range input.Logs {
 		flowRun, tenant, err := flowRuns.find(ctx, line.FlowRunID)
 		if err != nil {
@@ -46,14 +47,10 @@ func writeRunLogs(ctx context.Context, tx *writeTx, input writeRunLogsInput) (pa
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.exec(ctx, `INSERT INTO log (id, created, updated, tenant_id, flow_run_id, task_run_id, timestamp, name, level, message, info)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			logID, now, now, tenant, flowRun, taskRun, line.time(now), line.Name, level, line.Message, orNull(line.Info))
-		if err != nil {
-			return nil, err
-		}
+		rows = append(rows, []any{logID, now, now, tenant, flowRun, taskRun, line.time(now), line.Name, level, line.Message, orNull(line.Info)})
 	}
-	return payload{"success": true}, nil
+	const columns = "id, created, updated, tenant_id, flow_run_id, task_run_id, timestamp, name, level, message, info"
+	return payload{"success": true}, tx.insert(ctx, "log", columns, rows)
 }
 
 // time gives when the line was logged, now if it does not say.

@@ -15,9 +15,12 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the tables to the newest version. It runs in the transaction that creates them, so that of two
-// processes that start at once only one does it.
+// migrate brings the tables to the newest version. They run in one transaction, which keeps other processes
+// out: of two that start at once only one does it.
 func migrate(ctx context.Context, tx *writeTx, log *slog.Logger) error {
+	if err := tx.tx.lockSchema(ctx); err != nil {
+		return err
+	}
 	_, err := tx.exec(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)")
 	if err != nil {
 		return err
@@ -31,8 +34,8 @@ func migrate(ctx context.Context, tx *writeTx, log *slog.Logger) error {
 		return err
 	}
 	if current > len(steps) {
-		return fmt.Errorf("it was written by a newer docker prefect: its tables have version %d, this one knows %d; "+
-			"update docker prefect or choose another data directory", current, len(steps))
+		return fmt.Errorf("open database %v: it was written by a newer docker prefect: its tables have version %d, this one knows %d; "+
+			"update docker prefect or choose another database", tx.db, current, len(steps))
 	}
 	for _, step := range steps[current:] {
 		number, _, _ := strings.Cut(step.Name(), "_")
@@ -44,8 +47,7 @@ func migrate(ctx context.Context, tx *writeTx, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		// A script has many statements, so it cannot be prepared.
-		if _, err := tx.writer.conn.ExecContext(ctx, string(script)); err != nil {
+		if err := tx.tx.script(ctx, string(script)); err != nil {
 			return fmt.Errorf("run migration %s: %w", step.Name(), err)
 		}
 		if _, err := tx.exec(ctx, "INSERT INTO schema_version (version, applied) VALUES (?, ?)", version, tx.stamp()); err != nil {

@@ -19,6 +19,7 @@ const (
 // the text; every value of the caller is bound.
 type query struct {
 	catalog   *catalog
+	dialect   dialect
 	operation *graphql.OperationContext
 	variables variables
 	args      []any
@@ -28,7 +29,7 @@ type query struct {
 // bind adds a value and gives its placeholder.
 func (q *query) bind(value any) string {
 	q.args = append(q.args, value)
-	return placeholder(len(q.args))
+	return q.dialect.placeholder(len(q.args))
 }
 
 // alias gives a new name for a table.
@@ -120,7 +121,7 @@ func (q *query) limit(limit, offset json.RawMessage) (string, error) {
 			return "", err
 		}
 		if clause == "" {
-			clause = " LIMIT -1"
+			clause = " LIMIT " + unlimited
 		}
 		clause += " OFFSET " + q.bind(n)
 	}

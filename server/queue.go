@@ -48,27 +48,29 @@ func getRunsInQueue(ctx context.Context, c *call) (any, error) {
 }
 
 // dueRunsQuery finds what is due. The conditions on state are those of the partial indexes flow_run_queue and
-// task_run_queue, which keep it fast however many runs have finished.
+// task_run_queue, which keep it fast however many runs have finished. The coalesce keeps SQLite from finding all
+// running flow runs first.
 const dueRunsQuery = `
 	SELECT id, labels FROM (
-		SELECT id, labels, state_start_time AS due FROM flow_run
-		WHERE tenant_id = ?1 AND ` + waitingKinds + ` AND state_start_time <= ?2
-		ORDER BY state_start_time LIMIT ?3)
-	UNION ALL
-	SELECT id, labels FROM (
-		SELECT flow_run.id, flow_run.labels, min(waiting.state_start_time) AS due
-		FROM (SELECT flow_run_id, state_start_time FROM task_run
-			WHERE ` + waitingKinds + ` AND state_start_time <= ?2) AS waiting
-		CROSS JOIN flow_run ON flow_run.id = waiting.flow_run_id
-		WHERE flow_run.tenant_id = ?1 AND flow_run.state = 'Running'
-		GROUP BY flow_run.id
-		ORDER BY due LIMIT ?3)
-	LIMIT ?3`
+		SELECT * FROM (
+			SELECT 1 AS turn, id, labels, state_start_time AS due FROM flow_run
+			WHERE tenant_id = ?1 AND ` + waitingKinds + ` AND state_start_time <= ?2
+			ORDER BY state_start_time LIMIT ?3) AS waiting_flow_runs
+		UNION ALL
+		SELECT * FROM (
+			SELECT 2 AS turn, flow_run.id, flow_run.labels, min(waiting.state_start_time) AS due
+			FROM (SELECT flow_run_id, state_start_time FROM task_run
+				WHERE ` + waitingKinds + ` AND state_start_time <= ?2) AS waiting
+			JOIN flow_run ON flow_run.id = waiting.flow_run_id
+			WHERE flow_run.tenant_id = ?1 AND coalesce(flow_run.state, '') = 'Running'
+			GROUP BY flow_run.id
+			ORDER BY due LIMIT ?3) AS with_waiting_task_runs) AS due_runs
+	ORDER BY turn, due LIMIT ?3`
 
 // dueRuns applies the rule for labels to the first runs that are due: an agent needs all labels of a run, and one
 // that has labels gets no run without.
 func (s *store) dueRuns(ctx context.Context, tenant string, before time.Time, agentLabels []string) ([]string, error) {
-	rows, err := s.query(ctx, dueRunsQuery, []any{tenant, formatTime(before), queueWindow})
+	rows, err := s.query(ctx, s.db.statement(dueRunsQuery), []any{tenant, formatTime(before), queueWindow})
 	if err != nil {
 		return nil, err
 	}

@@ -142,6 +142,7 @@ func TestTheQueueRecordsWhenAnAgentAsked(t *testing.T) {
 
 // TestTheQueueDoesNotReadFinishedRuns keeps the query on the indexes that hold nothing but what waits.
 func TestTheQueueDoesNotReadFinishedRuns(t *testing.T) {
+	onlySQLite(t)
 	a := newAPI(t)
 	rows, err := a.server.store.query(t.Context(), "EXPLAIN QUERY PLAN "+dueRunsQuery, []any{a.tenant(), a.stamp(0), queueWindow})
 	assert.NilError(t, err)

@@ -32,7 +32,7 @@ func activateSchedule(ctx context.Context, tx *writeTx, flow string) (bool, erro
 			return false, err
 		}
 	}
-	_, err = tx.exec(ctx, "UPDATE flow SET is_schedule_active = 1, updated = ? WHERE id = ?", tx.stamp(), flow)
+	_, err = tx.exec(ctx, "UPDATE flow SET is_schedule_active = TRUE, updated = ? WHERE id = ?", tx.stamp(), flow)
 	return err == nil, err
 }
 
@@ -72,7 +72,7 @@ func checkScheduleParameters(schedule, parameters, groupDefaults json.RawMessage
 
 // setScheduleInactive marks the schedule of a flow as inactive and deletes the runs that it created and that wait.
 func setScheduleInactive(ctx context.Context, tx *writeTx, input flowInput) (payload, error) {
-	changed, err := tx.exec(ctx, "UPDATE flow SET is_schedule_active = 0, updated = ? WHERE id = ?", tx.stamp(), input.FlowID)
+	changed, err := tx.exec(ctx, "UPDATE flow SET is_schedule_active = FALSE, updated = ? WHERE id = ?", tx.stamp(), input.FlowID)
 	if err != nil || changed == 0 {
 		return success(0), err
 	}

@@ -53,7 +53,11 @@ func TestTheSchemaHasTheColumnsOfTheTables(t *testing.T) {
 	catalog, err := newCatalog(loadSchema(t))
 	assert.NilError(t, err)
 	for _, table := range catalog.tables {
-		rows, err := a.server.store.query(t.Context(), "SELECT name FROM pragma_table_info(?)", []any{table.name})
+		text := "SELECT name FROM pragma_table_info(?)"
+		if postgresURL != "" {
+			text = "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema AND table_name = $1"
+		}
+		rows, err := a.server.store.query(t.Context(), text, []any{table.name})
 		assert.NilError(t, err)
 		var inDatabase []string
 		assert.NilError(t, eachRow(rows, func(scan func(...any) error) error {

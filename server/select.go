@@ -95,9 +95,9 @@ func (q *query) columnJSON(c *column, alias string, field graphql.CollectedField
 		if err != nil {
 			return "", err
 		}
-		value = jsonAt(value, q.bind(steps))
+		value = q.dialect.jsonAt(value, q.bind(q.dialect.boundPath(steps)))
 	}
-	return jsonText(c.scalar, value), nil
+	return q.dialect.jsonText(c.scalar, value), nil
 }
 
 // relatedRow is an expression for the JSON of the row that a relation leads to.
@@ -121,7 +121,7 @@ func (q *query) relatedList(r *relation, field graphql.CollectedField, join func
 	if err != nil {
 		return "", err
 	}
-	return "(SELECT " + jsonArray("one") + " FROM (SELECT " + row + " AS one FROM " + rows.from + rows.where + rows.end + "))", nil
+	return "(SELECT " + q.dialect.jsonArray("one") + " FROM (SELECT " + row + " AS one FROM " + rows.from + rows.where + rows.end + ") AS list)", nil
 }
 
 // objectBuilder puts the JSON of an object together from expressions for its values.

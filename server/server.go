@@ -1,4 +1,4 @@
-// Package server is a local backend: the GraphQL API of Prefect 1 Server in this process, with SQLite as its storage.
+// Package server is a local backend: the GraphQL API of Prefect 1 Server in this process, with SQLite or PostgreSQL as its storage.
 //
 // A request is checked against schema.graphql by gqlparser and executed by the runtime of gqlgen, without generated
 // code. A field of a table, such as flow_run, becomes one SQL statement that returns the JSON of the answer, nested
@@ -27,11 +27,12 @@ import (
 	dockerprefect "github.com/docker-prefect/docker-prefect"
 )
 
-// Options say how a server works. The zero value of every field but DataDir is fine.
+// Options say how a server works. Either DataDir or Database is needed.
 type Options struct {
-	DataDir string           // directory of the database; created if missing
-	Logger  *slog.Logger     // discards by default
-	Now     func() time.Time // the clock; time.Now by default
+	DataDir  string           // directory of the SQLite database; created if missing
+	Database string           // URL of a PostgreSQL database, postgres://…, to use instead
+	Logger   *slog.Logger     // discards by default
+	Now      func() time.Time // the clock; time.Now by default
 }
 
 // Server is a backend that has its database open.
@@ -42,10 +43,10 @@ type Server struct {
 	close   func() error
 }
 
-// Open opens the database in Options.DataDir, creates it if there is none, and brings it up to date. A new one has
-// the tenant "default". The caller closes the server; Serve does so by itself.
+// Open opens the database that the options name, creates one in Options.DataDir if there is none, and brings its tables
+// up to date. A new one has the tenant "default". The caller closes the server; Serve does so by itself.
 //
-// Several processes may have the same directory open. They see each other's changes, and a run is claimed only once.
+// Several processes may have the same database open. They see each other's changes, and a run is claimed only once.
 func Open(ctx context.Context, options Options) (*Server, error) {
 	log := options.Logger
 	if log == nil {
@@ -63,7 +64,7 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)
 	}
-	store, err := openStore(ctx, options.DataDir, now, log)
+	store, err := openStore(ctx, options, now, log)
 	if err != nil {
 		return nil, err
 	}

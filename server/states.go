@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func setFlowRunStates(ctx context.Context, tx *writeTx, input setFlowRunStatesIn
 func setFlowRunState(ctx context.Context, tx *writeTx, flowRun string, s *state) error {
 	var tenant, submitted sql.NullString
 	var version int64
-	err := tx.row(ctx, "SELECT tenant_id, version, submitted_at FROM flow_run WHERE id = ?", []any{flowRun}, &tenant, &version, &submitted)
+	err := tx.row(ctx, "SELECT tenant_id, version, submitted_at FROM flow_run WHERE id = ? FOR UPDATE", []any{flowRun}, &tenant, &version, &submitted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return refuse("State update failed for flow run ID %s", flowRun)
 	} else if err != nil {
@@ -73,8 +74,8 @@ func setFlowRunState(ctx context.Context, tx *writeTx, flowRun string, s *state)
 	}
 	_, err = tx.exec(ctx, `UPDATE flow_run SET updated = ?1, version = ?2, state = ?3, state_timestamp = ?1, state_message = ?4,
 			state_result = NULL, state_start_time = ?5, serialized_state = ?6,
-			start_time = CASE WHEN ?7 THEN min(coalesce(start_time, ?1), ?1) ELSE start_time END,
-			end_time = CASE WHEN ?8 THEN max(coalesce(end_time, ?1), ?1) ELSE end_time END,
+			start_time = CASE WHEN ?7 THEN CASE WHEN start_time < ?1 THEN start_time ELSE ?1 END ELSE start_time END,
+			end_time = CASE WHEN ?8 THEN CASE WHEN end_time > ?1 THEN end_time ELSE ?1 END ELSE end_time END,
 			heartbeat = CASE WHEN ?9 THEN ?1 ELSE heartbeat END,
 			submitted_at = coalesce(?10, submitted_at),
 			agent_id = coalesce((SELECT id FROM agent WHERE id = ?11), agent_id)
@@ -97,7 +98,7 @@ func (t *writeTx) agent() any {
 // cancelTaskRuns gives every task run of a flow run that has not finished the state of the flow run.
 func cancelTaskRuns(ctx context.Context, tx *writeTx, flowRun string, s *state) error {
 	var unfinished []string
-	err := tx.each(ctx, "SELECT id, coalesce(state, '') FROM task_run WHERE flow_run_id = ? ORDER BY rowid", []any{flowRun},
+	err := tx.each(ctx, "SELECT id, coalesce(state, '') FROM task_run WHERE flow_run_id = ? ORDER BY id", []any{flowRun},
 		func(scan func(...any) error) error {
 			var taskRun, kind string
 			if err := scan(&taskRun, &kind); err != nil {
@@ -147,12 +148,16 @@ func setTaskRunStates(ctx context.Context, tx *writeTx, input setTaskRunStatesIn
 // while its flow run is Running, so a flow run that is being cancelled starts no more. A state without cached inputs
 // takes over those of the state before it.
 func setTaskRunState(ctx context.Context, tx *writeTx, taskRun string, s *state) error {
-	var tenant, inputs, flowRunState sql.NullString
+	var tenant, flowRunState sql.NullString
 	var version int64
 	var flowRun string
-	err := tx.row(ctx, `SELECT task_run.tenant_id, task_run.version, task_run.serialized_state -> '$.cached_inputs', flow_run.id, flow_run.state
-		FROM task_run JOIN flow_run ON flow_run.id = task_run.flow_run_id WHERE task_run.id = ?`,
-		[]any{taskRun}, &tenant, &version, &inputs, &flowRun, &flowRunState)
+	var before struct {
+		Inputs json.RawMessage `json:"cached_inputs"`
+	}
+	var serialized []byte
+	err := tx.row(ctx, `SELECT task_run.tenant_id, task_run.version, task_run.serialized_state, flow_run.id, flow_run.state
+		FROM task_run JOIN flow_run ON flow_run.id = task_run.flow_run_id WHERE task_run.id = ? FOR UPDATE OF task_run`,
+		[]any{taskRun}, &tenant, &version, &serialized, &flowRun, &flowRunState)
 	if errors.Is(err, sql.ErrNoRows) {
 		return refuse("State update failed for task run ID %s", taskRun)
 	} else if err != nil {
@@ -161,9 +166,14 @@ func setTaskRunState(ctx context.Context, tx *writeTx, taskRun string, s *state)
 	if isRunning(s.kind) && flowRunState.String != "Running" {
 		return refuse("State update failed for task run ID %s: provided a running state but associated flow run %s is not in a running state.", taskRun, flowRun)
 	}
-	if !s.inputs && !isEmpty(json.RawMessage(inputs.String)) {
-		if err := s.set("cached_inputs", json.RawMessage(inputs.String)); err != nil {
-			return err
+	if !s.inputs && len(serialized) > 0 {
+		if err := json.Unmarshal(serialized, &before); err != nil {
+			return fmt.Errorf("read state of task run %s: %w", taskRun, err)
+		}
+		if !isEmpty(before.Inputs) {
+			if err := s.set("cached_inputs", before.Inputs); err != nil {
+				return err
+			}
 		}
 	}
 	return storeTaskRunState(ctx, tx, taskRun, tenant, version+1, s)
@@ -184,8 +194,8 @@ func storeTaskRunState(ctx context.Context, tx *writeTx, taskRun string, tenant 
 	}
 	_, err = tx.exec(ctx, `UPDATE task_run SET updated = ?1, version = ?2, state = ?3, state_timestamp = ?1, state_message = ?4,
 			state_result = NULL, state_start_time = ?5, serialized_state = ?6,
-			start_time = CASE WHEN ?7 THEN min(coalesce(start_time, ?1), ?1) ELSE start_time END,
-			end_time = CASE WHEN ?8 THEN max(coalesce(end_time, ?1), ?1) ELSE end_time END,
+			start_time = CASE WHEN ?7 THEN CASE WHEN start_time < ?1 THEN start_time ELSE ?1 END ELSE start_time END,
+			end_time = CASE WHEN ?8 THEN CASE WHEN end_time > ?1 THEN end_time ELSE ?1 END ELSE end_time END,
 			heartbeat = CASE WHEN ?9 THEN ?1 ELSE heartbeat END
 		WHERE id = ?10`,
 		now, version, s.kind, s.message, s.start, string(s.raw), s.kind == "Running", ends(s.kind), isRunning(s.kind), taskRun)

@@ -14,14 +14,6 @@ import (
 	is "gotest.tools/v3/assert/cmp"
 )
 
-// dir is the data directory of a store.
-func (s *store) dir(t *testing.T) string {
-	t.Helper()
-	var file string
-	assert.NilError(t, s.row(t.Context(), "SELECT file FROM pragma_database_list WHERE name = 'main'", nil, &file))
-	return filepath.Dir(file)
-}
-
 func TestADatabaseKeepsItsContent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "a b?c#d%20")
 	first, err := Open(t.Context(), Options{DataDir: dir})
@@ -38,30 +30,30 @@ func TestADatabaseKeepsItsContent(t *testing.T) {
 	assert.NilError(t, err)
 	assert.Equal(t, info.Mode().Perm(), os.FileMode(0o700))
 
-	second := openAPI(t, dir)
+	second := openAPI(t, Options{DataDir: dir})
 	assert.Equal(t, second.tenant(), tenant)
 }
 
 func TestSettingsOfTheDatabase(t *testing.T) {
+	onlySQLite(t)
 	a := newAPI(t)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "foreign_keys": "1", "synchronous": "1", "busy_timeout": "5000"} {
 		var reader, writer string
 		assert.NilError(t, a.server.store.row(t.Context(), "PRAGMA "+pragma, nil, &reader))
-		assert.NilError(t, a.server.store.writer.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&writer))
+		assert.NilError(t, a.server.store.db.(*sqliteDatabase).conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&writer))
 		assert.Check(t, is.Equal(reader, want), pragma)
 		assert.Check(t, is.Equal(writer, want), pragma)
 	}
-	_, err := a.server.store.read.ExecContext(t.Context(), "DELETE FROM tenant")
+	_, err := a.server.store.db.reader().ExecContext(t.Context(), "DELETE FROM tenant")
 	assert.ErrorContains(t, err, "readonly")
 }
 
 func TestDatabasesThatCannotBeOpened(t *testing.T) {
-	newer := t.TempDir()
-	a := openAPI(t, newer)
-	_, err := a.server.store.writer.conn.ExecContext(t.Context(), "INSERT INTO schema_version VALUES (99, 'x')")
-	assert.NilError(t, err)
-	_, err = Open(t.Context(), Options{DataDir: newer})
-	assert.ErrorContains(t, err, "it was written by a newer docker prefect: its tables have version 99, this one knows 1; update docker prefect or choose another data directory")
+	newer := newAPI(t)
+	newer.sql("INSERT INTO schema_version VALUES (99, 'x')")
+	_, err := Open(t.Context(), newer.place)
+	assert.ErrorContains(t, err, "it was written by a newer docker prefect: its tables have version 99, this one knows ")
+	assert.ErrorContains(t, err, "; update docker prefect or choose another database")
 
 	file := filepath.Join(t.TempDir(), "file")
 	assert.NilError(t, os.WriteFile(file, nil, 0o600))
@@ -76,7 +68,7 @@ func TestDatabasesThatCannotBeOpened(t *testing.T) {
 
 func TestServeFinishesItsRequests(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	server, err := Open(ctx, Options{DataDir: t.TempDir()})
+	server, err := Open(ctx, newPlace(t))
 	assert.NilError(t, err)
 	inside, release := make(chan struct{}), make(chan struct{})
 	next := server.handler
@@ -136,7 +128,7 @@ func TestServeFinishesItsRequests(t *testing.T) {
 }
 
 func TestServeFailsWithAListener(t *testing.T) {
-	server, err := Open(t.Context(), Options{DataDir: t.TempDir()})
+	server, err := Open(t.Context(), newPlace(t))
 	assert.NilError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	assert.NilError(t, err)

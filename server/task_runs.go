@@ -18,7 +18,7 @@ func addTaskRuns(ctx context.Context, tx *writeTx, flow, flowRun string) error {
 		key    *string
 	}
 	var tasks []task
-	err := tx.each(ctx, "SELECT id, tenant_id, cache_key FROM task WHERE flow_id = ? ORDER BY rowid", []any{flow},
+	err := tx.each(ctx, "SELECT id, tenant_id, cache_key FROM task WHERE flow_id = ? ORDER BY id", []any{flow},
 		func(scan func(...any) error) error {
 			var t task
 			err := scan(&t.id, &t.tenant, &t.key)
@@ -28,27 +28,55 @@ func addTaskRuns(ctx context.Context, tx *writeTx, flow, flowRun string) error {
 	if err != nil {
 		return err
 	}
+	var runs, states [][]any
 	for _, t := range tasks {
-		if _, err := addTaskRun(ctx, tx, flowRun, t.id, -1, t.tenant, t.key); err != nil {
+		run, state, err := newTaskRun(tx.stamp(), flowRun, t.id, -1, t.tenant, t.key)
+		if err != nil {
 			return err
 		}
+		runs, states = append(runs, run), append(states, state)
 	}
-	return nil
+	if err := tx.insert(ctx, "task_run", taskRunColumns, runs); err != nil {
+		return err
+	}
+	return tx.insert(ctx, "task_run_state", taskRunStateColumns, states)
 }
 
-// addTaskRun creates a task run in state Pending, at version 1.
-func addTaskRun(ctx context.Context, tx *writeTx, flowRun, task string, mapIndex int64, tenant sql.NullString, cacheKey *string) (string, error) {
-	taskRun, err := newID()
+// Columns of a task run and its first state, as newTaskRun fills them.
+const (
+	taskRunColumns = "id, created, updated, tenant_id, flow_run_id, task_id, map_index, cache_key, " +
+		"version, state, state_timestamp, state_message, serialized_state"
+	taskRunStateColumns = "id, created, updated, tenant_id, task_run_id, timestamp, state, message, serialized_state, version"
+)
+
+// newTaskRun makes the rows of a task run in state Pending, at version 1.
+func newTaskRun(now, flowRun, task string, mapIndex int64, tenant sql.NullString, cacheKey *string) (run, state []any, err error) {
+	runID, err := newID()
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	now := tx.stamp()
-	_, err = tx.exec(ctx, "INSERT INTO task_run (id, created, updated, tenant_id, flow_run_id, task_id, map_index, cache_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		taskRun, now, now, tenant, flowRun, task, mapIndex, cacheKey)
+	stateID, err := newID()
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	return taskRun, storeTaskRunState(ctx, tx, taskRun, tenant, 1, newState("Pending", taskRunCreated))
+	s := newState("Pending", taskRunCreated)
+	run = []any{runID, now, now, tenant, flowRun, task, mapIndex, cacheKey, 1, s.kind, now, s.message, string(s.raw)}
+	state = []any{stateID, now, now, tenant, runID, now, s.kind, s.message, string(s.raw), 1}
+	return run, state, nil
+}
+
+// addTaskRun creates one task run, unless another process did so just now.
+func addTaskRun(ctx context.Context, tx *writeTx, flowRun, task string, mapIndex int64, tenant sql.NullString, cacheKey *string) error {
+	run, state, err := newTaskRun(tx.stamp(), flowRun, task, mapIndex, tenant, cacheKey)
+	if err != nil {
+		return err
+	}
+	created, err := tx.exec(ctx, "INSERT INTO task_run ("+taskRunColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (flow_run_id, task_id, map_index) DO NOTHING`, run...)
+	if err != nil || created == 0 {
+		return err
+	}
+	return tx.insert(ctx, "task_run_state", taskRunStateColumns, [][]any{state})
 }
 
 type getOrCreateTaskRunInput struct {
@@ -92,7 +120,7 @@ func getOrCreateTaskRun(ctx context.Context, c *call) (any, error) {
 		} else if err != nil {
 			return err
 		}
-		if _, err := addTaskRun(ctx, tx, string(input.FlowRunID), string(input.TaskID), mapIndex, tenant, cacheKey); err != nil {
+		if err := addTaskRun(ctx, tx, string(input.FlowRunID), string(input.TaskID), mapIndex, tenant, cacheKey); err != nil {
 			return err
 		}
 		return tx.row(ctx, find, key, found.targets()...)

@@ -54,7 +54,7 @@ func isSlug(text string) bool {
 // firstTenant gives the id of the oldest tenant.
 func firstTenant(ctx context.Context, s *store) (string, error) {
 	var tenant string
-	err := s.row(ctx, "SELECT id FROM tenant ORDER BY rowid LIMIT 1", nil, &tenant)
+	err := s.row(ctx, "SELECT id FROM tenant ORDER BY created, id LIMIT 1", nil, &tenant)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", refuse("No tenant found.")
 	}

@@ -1,8 +1,8 @@
--- The tables of Prefect Server, with the names that its API shows.
+-- The tables of Prefect Server, with the names that its API shows. For SQLite and PostgreSQL alike.
 --
 -- id                uuid as lower-case text with hyphens, made by the server in ascending order
 -- times             UTC text of fixed width, 2006-01-02T15:04:05.000000+00:00, so that text order is time order
--- booleans          0 or 1
+-- booleans          0 or 1 in SQLite
 -- JSON              text, as the client sent it
 -- task.retry_delay  seconds
 
@@ -51,7 +51,7 @@ CREATE TABLE flow (
     name               TEXT NOT NULL,
     version            INTEGER,
     version_group_id   TEXT,
-    archived           INTEGER NOT NULL DEFAULT 0,
+    archived           BOOLEAN NOT NULL DEFAULT FALSE,
     description        TEXT,
     environment        TEXT,
     run_config         TEXT,
@@ -61,7 +61,7 @@ CREATE TABLE flow (
     settings           TEXT NOT NULL DEFAULT '{}',
     serialized_flow    TEXT,
     schedule           TEXT,
-    is_schedule_active INTEGER NOT NULL DEFAULT 0
+    is_schedule_active BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX flow_project ON flow (project_id, name);
 CREATE INDEX flow_group_versions ON flow (flow_group_id, version);
@@ -79,14 +79,14 @@ CREATE TABLE task (
     description       TEXT,
     type              TEXT,
     max_retries       INTEGER,
-    retry_delay       REAL,
+    retry_delay       DOUBLE PRECISION,
     "trigger"         TEXT,
-    mapped            INTEGER NOT NULL DEFAULT 0,
-    auto_generated    INTEGER NOT NULL DEFAULT 0,
+    mapped            BOOLEAN NOT NULL DEFAULT FALSE,
+    auto_generated    BOOLEAN NOT NULL DEFAULT FALSE,
     cache_key         TEXT,
-    is_root_task      INTEGER NOT NULL DEFAULT 0,
-    is_terminal_task  INTEGER NOT NULL DEFAULT 0,
-    is_reference_task INTEGER NOT NULL DEFAULT 0,
+    is_root_task      BOOLEAN NOT NULL DEFAULT FALSE,
+    is_terminal_task  BOOLEAN NOT NULL DEFAULT FALSE,
+    is_reference_task BOOLEAN NOT NULL DEFAULT FALSE,
     tags              TEXT DEFAULT '[]',
     UNIQUE (flow_id, slug)
 );
@@ -100,7 +100,7 @@ CREATE TABLE edge (
     upstream_task_id   TEXT NOT NULL REFERENCES task (id) ON DELETE CASCADE,
     downstream_task_id TEXT NOT NULL REFERENCES task (id) ON DELETE CASCADE,
     key                TEXT,
-    mapped             INTEGER NOT NULL DEFAULT 0
+    mapped             BOOLEAN NOT NULL DEFAULT FALSE
 );
 -- Two tasks may be joined by several arguments; an edge without an argument counts once.
 CREATE UNIQUE INDEX edge_once ON edge (flow_id, upstream_task_id, downstream_task_id, coalesce(key, ''));
@@ -147,7 +147,7 @@ CREATE TABLE flow_run (
     scheduled_start_time TEXT NOT NULL,
     start_time           TEXT,
     end_time             TEXT,
-    auto_scheduled       INTEGER NOT NULL DEFAULT 0,
+    auto_scheduled       BOOLEAN NOT NULL DEFAULT FALSE,
     times_resurrected    INTEGER DEFAULT 0,
     idempotency_key      TEXT,
     agent_id             TEXT REFERENCES agent (id) ON DELETE SET NULL,
