@@ -12,7 +12,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 # Linters have a module file of their own: their dependencies are none of the program's.
 TOOL = go tool -modfile=.ci/tools.mod
 
-.PHONY: build install test unit race lint fmt generate validate e2e chaos chaos-short soak fuzz demo demo-image bench clean help
+.PHONY: build install test fresh unit race postgres lint fmt generate validate e2e chaos chaos-short soak fuzz demo demo-image bench clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -23,8 +23,14 @@ install: build ## Install the plugin for the docker CLI of this user
 	mkdir -p "$(PLUGINS)"
 	install -m 0755 $(BIN) "$(PLUGINS)/docker-prefect"
 
-test: lint validate race e2e chaos-short ## Everything: lint, generated code, unit tests with -race, e2e on a real engine, a little chaos
+test: fresh lint validate race postgres e2e chaos-short ## Everything: lint, generated code, unit tests with -race, both databases, e2e on a real engine, a little chaos
 	@cat bin/not-run 2>/dev/null || echo "make test: everything ran and passed"
+
+fresh:
+	@rm -f bin/not-run
+
+postgres: ## Tests of the server on PostgreSQL, which is started for them
+	@e2e/with-postgres go test -count=1 -shuffle=on ./server
 
 unit: ## Unit tests, without the race detector
 	go test -shuffle=on ./...

@@ -99,7 +99,7 @@ func TestAcknowledgedStatesSurviveSIGKILL(t *testing.T) {
 		delete(acknowledged, get(t, row, "message").(string))
 	}
 	assert.Check(t, is.Len(acknowledged, 0), "states that were acknowledged and are gone")
-	if postgresURL == "" {
+	if postgresURL() == "" {
 		var verdict string
 		assert.NilError(t, after.server.store.row(t.Context(), "PRAGMA integrity_check", nil, &verdict))
 		assert.Equal(t, verdict, "ok")

@@ -42,15 +42,15 @@ func newAPI(t testing.TB) *api {
 
 // postgresURL names, in the environment, a PostgreSQL server for all tests to use instead of SQLite. `make postgres`
 // runs them so.
-var postgresURL = os.Getenv("DOCKER_PREFECT_TEST_POSTGRES")
+func postgresURL() string { return os.Getenv("DOCKER_PREFECT_TEST_POSTGRES") }
 
 // newPlace makes a place for a database that a test has for itself.
 func newPlace(t testing.TB) Options {
 	t.Helper()
-	if postgresURL == "" {
+	if postgresURL() == "" {
 		return Options{DataDir: t.TempDir()}
 	}
-	admin, err := sql.Open("pgx", postgresURL)
+	admin, err := sql.Open("pgx", postgresURL())
 	assert.NilError(t, err)
 	schema := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	_, err = admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema)
@@ -60,7 +60,7 @@ func newPlace(t testing.TB) Options {
 		assert.Check(t, err)
 		assert.Check(t, admin.Close())
 	})
-	place, err := url.Parse(postgresURL)
+	place, err := url.Parse(postgresURL())
 	assert.NilError(t, err)
 	query := place.Query()
 	query.Set("search_path", schema)
@@ -71,7 +71,7 @@ func newPlace(t testing.TB) Options {
 // onlySQLite leaves out a test of what only SQLite has, where tests use PostgreSQL.
 func onlySQLite(t testing.TB) {
 	t.Helper()
-	if postgresURL != "" {
+	if postgresURL() != "" {
 		t.Skip("about SQLite")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -49,10 +50,8 @@ func openPostgres(ctx context.Context, options Options) (database, error) {
 // openPool makes connections. The number is far below the 100 that PostgreSQL allows by default, for several servers.
 func openPool(config pgx.ConnConfig, readOnly string) *sql.DB {
 	const connections = 12
-	config.RuntimeParams = map[string]string{"default_transaction_read_only": readOnly}
-	for name, value := range config.Config.RuntimeParams {
-		config.RuntimeParams[name] = value
-	}
+	config.RuntimeParams = maps.Clone(config.RuntimeParams)
+	config.RuntimeParams["default_transaction_read_only"] = readOnly
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "docker-prefect"
 	}
@@ -96,6 +95,7 @@ const (
 	pgDeadlock             = "40P01"
 	pgInvalidText          = "22P02"
 	pgUntranslatable       = "22P05"
+	pgOutOfRange           = "22003"
 )
 
 func (d *postgresDatabase) explain(err error) error {
@@ -110,7 +110,7 @@ func (d *postgresDatabase) explain(err error) error {
 		return refuse(foreignKeyViolation)
 	case pgSerializationFailure, pgDeadlock:
 		return &apiError{message: "The database is busy.", code: codeTryAgain}
-	case pgInvalidText, pgUntranslatable:
+	case pgInvalidText, pgUntranslatable, pgOutOfRange:
 		return badInput("%s", dbErr.Message)
 	}
 	return err

@@ -54,7 +54,7 @@ func TestTheSchemaHasTheColumnsOfTheTables(t *testing.T) {
 	assert.NilError(t, err)
 	for _, table := range catalog.tables {
 		text := "SELECT name FROM pragma_table_info(?)"
-		if postgresURL != "" {
+		if postgresURL() != "" {
 			text = "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema AND table_name = $1"
 		}
 		rows, err := a.server.store.query(t.Context(), text, []any{table.name})

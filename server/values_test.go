@@ -73,13 +73,16 @@ func TestComparisonsOfJSON(t *testing.T) {
 		{`{}`, `[]`, false, false},
 	} {
 		var equal, contains bool
+		if postgresURL() != "" && strings.Contains(test.a, "e999") {
+			continue // PostgreSQL has no such numbers
+		}
 		first, second := quoteText(test.a), quoteText(test.b)
 		text := "SELECT " + a.server.store.db.jsonEqual(first, second) + ", " + a.server.store.db.jsonContains(first, second)
 		assert.NilError(t, a.server.store.row(t.Context(), text, nil, &equal, &contains), text)
 		assert.Check(t, is.Equal(equal, test.equal), "%s = %s", test.a, test.b)
 		assert.Check(t, is.Equal(contains, test.contains), "%s @> %s", test.a, test.b)
 	}
-	if postgresURL != "" {
+	if postgresURL() != "" {
 		return // the rest is about functions for SQLite
 	}
 	for text, want := range map[string]string{
