@@ -49,8 +49,34 @@ func writeRunLogs(ctx context.Context, tx *writeTx, input writeRunLogsInput) (pa
 		}
 		rows = append(rows, []any{logID, now, now, tenant, flowRun, taskRun, line.time(now), line.Name, level, line.Message, orNull(line.Info)})
 	}
-	const columns = "id, created, updated, tenant_id, flow_run_id, task_run_id, timestamp, name, level, message, info"
-	return payload{"success": true}, tx.insert(ctx, "log", columns, rows)
+	return payload{"success": true}, tx.insert(ctx, "log", logColumns, rows)
+}
+
+const logColumns = "id, created, updated, tenant_id, flow_run_id, task_run_id, timestamp, name, level, message, info"
+
+// runLine is a line that the server itself writes to the log of a run. taskRun may be empty.
+type runLine struct {
+	flowRun, taskRun string
+	logger           string
+	level, message   string
+}
+
+func logRun(ctx context.Context, tx *writeTx, line runLine) error {
+	logID, err := newID()
+	if err != nil {
+		return err
+	}
+	var tenant, taskRun any
+	if err := tx.row(ctx, "SELECT tenant_id FROM flow_run WHERE id = ?", []any{line.flowRun}, &tenant); err != nil {
+		return err
+	}
+	if line.taskRun != "" {
+		taskRun = line.taskRun
+	}
+	now := tx.stamp()
+	return tx.insert(ctx, "log", logColumns, [][]any{{
+		logID, now, now, tenant, line.flowRun, taskRun, now, line.logger, line.level, line.message, nil,
+	}})
 }
 
 // time gives when the line was logged, now if it does not say.

@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// setScheduleActive marks the schedule of a flow as active. It answers whether there is a schedule to use, the flow's
-// own or its group's. No runs are created ahead from schedules yet.
+// setScheduleActive marks the schedule of a flow as active and creates its next runs. It answers whether there is a
+// schedule to use, the flow's own or its group's.
 func setScheduleActive(ctx context.Context, tx *writeTx, input flowInput) (payload, error) {
 	active, err := activateSchedule(ctx, tx, string(input.FlowID))
 	return payload{"success": active}, err
@@ -32,8 +32,10 @@ func activateSchedule(ctx context.Context, tx *writeTx, flow string) (bool, erro
 			return false, err
 		}
 	}
-	_, err = tx.exec(ctx, "UPDATE flow SET is_schedule_active = TRUE, updated = ? WHERE id = ?", tx.stamp(), flow)
-	return err == nil, err
+	if _, err = tx.exec(ctx, "UPDATE flow SET is_schedule_active = TRUE, updated = ? WHERE id = ?", tx.stamp(), flow); err != nil {
+		return false, err
+	}
+	return true, scheduleRuns(ctx, tx, flow)
 }
 
 // checkScheduleParameters refuses a schedule whose runs could not be created: every required parameter needs a default

@@ -5,8 +5,7 @@
 // rows included: query.go and its neighbours translate it, driven by the schema and the joins of catalog.go.
 // Mutations have a function each, in the file of their topic.
 //
-// Not served yet: schedules are stored and can be switched on and off, but no runs are created from them, and nothing
-// watches over runs whose process has died.
+// Beside requests, Serve runs the services of services.go: the scheduler, Lazarus and the zombie killer.
 package server
 
 import (
@@ -32,15 +31,17 @@ type Options struct {
 	DataDir  string           // directory of the SQLite database; created if missing
 	Database string           // URL of a PostgreSQL database, postgres://…, to use instead
 	Logger   *slog.Logger     // discards by default
+	Services Services         // the zero value is Prefect Server's settings
 	Now      func() time.Time // the clock; time.Now by default
 }
 
 // Server is a backend that has its database open.
 type Server struct {
-	log     *slog.Logger
-	store   *store
-	handler http.Handler
-	close   func() error
+	log      *slog.Logger
+	store    *store
+	services []service
+	handler  http.Handler
+	close    func() error
 }
 
 // Open opens the database that the options name, creates one in Options.DataDir if there is none, and brings its tables
@@ -73,17 +74,18 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	run.SetQueryCache(newDocumentCache())
 	run.SetParserTokenLimit(maxTokens)
 	return &Server{
-		log:     log,
-		store:   store,
-		handler: routes(&endpoint{schema: schema, executor: run, log: log}, store),
-		close:   sync.OnceValue(store.close),
+		log:      log,
+		store:    store,
+		services: store.services(options.Services),
+		handler:  routes(&endpoint{schema: schema, executor: run, log: log}, store),
+		close:    sync.OnceValue(store.close),
 	}, nil
 }
 
 // Handler serves GraphQL by POST on / and /graphql, GET /health, and a page for people on GET /.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve answers on all listeners until ctx ends. Then it takes no more requests, finishes those in progress, and
+// Serve answers on all listeners and runs the services until ctx ends. Then it takes no more requests, finishes those in progress, and
 // closes the database. It returns nil if nothing but the end of ctx stopped it.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	const patience = 10 * time.Second // for requests in progress; Prefect's client waits 15 s
@@ -102,6 +104,10 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		runServices(groupCtx, s.services, s.log)
+		return nil
+	})
 	group.Go(func() error {
 		<-groupCtx.Done()
 		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)

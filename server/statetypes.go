@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -138,6 +139,20 @@ func scheduledState(message string, start time.Time) *state {
 	text := formatTime(start)
 	s.start = &text
 	s.raw = object{{"type", quoteJSON(s.kind)}, {"message", quoteJSON(message)}, {"start_time", quoteJSON(text)}}.encode()
+	return s
+}
+
+// retryingState makes the state of a task run that is due again at start; count is the number of the retry, from 1.
+func retryingState(message string, start time.Time, count int64) *state {
+	s := newState("Retrying", message)
+	text := formatTime(start)
+	s.start = &text
+	s.raw = object{
+		{"type", quoteJSON(s.kind)},
+		{"message", quoteJSON(message)},
+		{"start_time", quoteJSON(text)},
+		{"run_count", json.RawMessage(strconv.FormatInt(count, 10))},
+	}.encode()
 	return s
 }
 
