@@ -60,12 +60,13 @@ func TestAcknowledgedStatesSurviveSIGKILL(t *testing.T) {
 
 	a := &api{t: t, url: "http://" + strings.TrimSpace(address)}
 	flow := a.register("p", flowOf("f", "a", "b"))
-	const clients = 8
+	const clients = 500
 	runs := make([]string, clients)
 	for i := range runs {
 		runs[i] = a.run(flow)
 	}
-	// Each client writes state after state and notes those that were acknowledged, until the server is gone.
+	// Each client writes state after state and notes those that were acknowledged, until the server is gone. It is
+	// killed while every client has a state on its way.
 	var wait sync.WaitGroup
 	var lock sync.Mutex
 	acknowledged := map[string]bool{}
@@ -82,7 +83,7 @@ func TestAcknowledgedStatesSurviveSIGKILL(t *testing.T) {
 				_ = response.Body.Close()
 				lock.Lock()
 				acknowledged[mark] = true
-				if len(acknowledged) == 400 {
+				if len(acknowledged) == 2*clients {
 					close(enough)
 				}
 				lock.Unlock()
@@ -95,7 +96,7 @@ func TestAcknowledgedStatesSurviveSIGKILL(t *testing.T) {
 	wait.Wait()
 
 	after := openAPI(t, place)
-	for _, row := range after.read("{ flow_run_state { message } }")["flow_run_state"].([]any) {
+	for _, row := range after.read("{ flow_run_state(limit: 100000) { message } }")["flow_run_state"].([]any) {
 		delete(acknowledged, get(t, row, "message").(string))
 	}
 	assert.Check(t, is.Len(acknowledged, 0), "states that were acknowledged and are gone")
@@ -105,7 +106,7 @@ func TestAcknowledgedStatesSurviveSIGKILL(t *testing.T) {
 		assert.Equal(t, verdict, "ok")
 	}
 	// A run and its history agree: neither was written without the other.
-	for _, run := range after.read("{ flow_run { version state_message states(order_by: {version: desc}, limit: 1) { version message } } }")["flow_run"].([]any) {
+	for _, run := range after.read("{ flow_run(limit: 1000) { version state_message states(order_by: {version: desc}, limit: 1) { version message } } }")["flow_run"].([]any) {
 		assert.Equal(t, get(t, run, "version"), get(t, run, "states", 0, "version"))
 		assert.Equal(t, get(t, run, "state_message"), get(t, run, "states", 0, "message"))
 	}
