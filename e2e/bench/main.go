@@ -1,4 +1,4 @@
-// Command bench measures the agent's speed and memory and prints them as one table, beside the Python
+// Command bench measures the speed and memory of agent and server and prints them as one table, beside the Python
 // agent's where e2e/ensure-python finds one. `make bench` runs it, in the root of the checkout;
 // docs/performance.md tells the method. It reads /proc, so it needs Linux.
 //
@@ -50,6 +50,9 @@ func sections() []section {
 		{"delay", (*bench).delay},
 		{"memory", (*bench).memory},
 		{"engine", (*bench).launchOnEngine},
+		{"queue", (*bench).queue},
+		{"states", (*bench).states},
+		{"logs", (*bench).logs},
 	}
 }
 
