@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -140,47 +139,48 @@ func (e *executable) field(
 
 // selectJSON answers a root field of a table with one SQL statement.
 func (e *executable) selectJSON(ctx context.Context, q *query, field graphql.CollectedField) (json.RawMessage, error) {
-	if t, ok := e.catalog.tables[field.Name]; ok {
-		text, err := q.list(t, field)
-		if err != nil {
-			return nil, err
-		}
-		return e.readList(ctx, text, q.args)
+	if err := q.checkScan(field); err != nil {
+		return nil, err
 	}
-	typeName := field.Definition.Type.Name()
-	if t, ok := e.catalog.tables[typeName]; ok {
-		text, err := q.byKey(t, field)
-		if err != nil {
-			return nil, err
-		}
-		return e.readOne(ctx, text, q.args)
-	}
-	text, err := q.aggregate(e.catalog.tables[aggregated(typeName)], field, nil, 0)
+	read, text, err := e.statement(q, field)
 	if err != nil {
 		return nil, err
 	}
-	return e.readOne(ctx, "SELECT "+text, q.args)
+	return e.store.inTime(ctx, func(ctx context.Context) (json.RawMessage, error) { return read(ctx, text, q.args) })
 }
 
-// readList puts the rows of a statement, each the JSON of a row, into an array.
+// statement translates a root field of a table, and says how to read what comes of it.
+func (e *executable) statement(q *query, field graphql.CollectedField) (
+	read func(ctx context.Context, text string, args []any) (json.RawMessage, error), text string, err error,
+) {
+	if t, ok := e.catalog.tables[field.Name]; ok {
+		text, err = q.list(t, field)
+		return e.readList, text, err
+	}
+	typeName := field.Definition.Type.Name()
+	if t, ok := e.catalog.tables[typeName]; ok {
+		text, err = q.byKey(t, field)
+		return e.readOne, text, err
+	}
+	text, err = q.aggregate(e.catalog.tables[aggregated(typeName)], field, nil, 0)
+	return e.readOne, "SELECT " + text, err
+}
+
+// readList gives the array that a statement of query.list makes, and refuses it if it has too many rows.
 func (e *executable) readList(ctx context.Context, text string, args []any) (json.RawMessage, error) {
 	rows, err := e.store.query(ctx, text, args)
 	if err != nil {
 		return nil, err
 	}
-	list := []byte{'['}
-	err = eachRow(rows, func(scan func(...any) error) error {
-		var row sql.RawBytes
-		if err := scan(&row); err != nil {
-			return err
-		}
-		if len(list) > 1 {
-			list = append(list, ',')
-		}
-		list = append(list, row...)
-		return nil
-	})
-	return append(list, ']'), err
+	var list json.RawMessage
+	var tooMany bool
+	if err := oneRow(rows, (*[]byte)(&list), &tooMany); err != nil {
+		return nil, err
+	}
+	if tooMany {
+		return nil, badInput("There are more than %d rows: give a limit, and an offset for the next ones, or a where.", maxRows)
+	}
+	return list, nil
 }
 
 // readOne gives the one row of a statement, "null" if there is none.

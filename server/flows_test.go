@@ -171,7 +171,7 @@ func TestDeleting(t *testing.T) {
 	a.do("create_task_run_artifact", "id", m{"task_run_id": a.taskRuns(run)["a"], "kind": "link", "data": m{}})
 	other := a.run(flow)
 	count := func() any {
-		got := a.read(`{ flow { id } flow_run { id } task { id } edge { id } task_run { id } flow_run_state { id } task_run_state { id } log { id } task_run_artifact { id } }`)
+		got := a.read(`{ flow { id } flow_run(limit: 99) { id } task { id } edge { id } task_run(limit: 99) { id } flow_run_state(limit: 99) { id } task_run_state(limit: 99) { id } log(limit: 99) { id } task_run_artifact(limit: 99) { id } }`)
 		counts := map[string]int{}
 		for table, rows := range got {
 			if n := len(rows.([]any)); n > 0 {

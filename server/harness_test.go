@@ -35,9 +35,13 @@ func (a *api) sleep(by time.Duration)     { a.clock.Add(by.Microseconds()) }
 func (a *api) stamp(by time.Duration) any { return formatTime(time.UnixMicro(a.clock.Load()).Add(by)) }
 
 // newAPI starts a server on a database of its own. Its clock starts in 2022.
-func newAPI(t testing.TB) *api {
+func newAPI(t testing.TB, change ...func(*Options)) *api {
 	t.Helper()
-	return openAPI(t, newPlace(t))
+	place := newPlace(t)
+	for _, f := range change {
+		f(&place)
+	}
+	return openAPI(t, place)
 }
 
 // postgresURL names, in the environment, a PostgreSQL server for all tests to use instead of SQLite. `make postgres`
@@ -104,6 +108,7 @@ func openAPI(t testing.TB, place Options) *api {
 // answer is what came back.
 type answer struct {
 	status int
+	header http.Header
 	body   string
 	Data   map[string]any
 	Errors []struct {
@@ -117,7 +122,13 @@ type answer struct {
 // post sends a body as it is.
 func (a *api) post(body string, headers ...string) answer {
 	a.t.Helper()
-	request, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.url+"/", strings.NewReader(body))
+	return a.postFrom(strings.NewReader(body), headers...)
+}
+
+// postFrom sends what can be read from body; its length only if that is known beforehand.
+func (a *api) postFrom(body io.Reader, headers ...string) answer {
+	a.t.Helper()
+	request, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.url+"/", body)
 	assert.NilError(a.t, err)
 	request.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -128,7 +139,7 @@ func (a *api) post(body string, headers ...string) answer {
 	defer response.Body.Close()
 	raw, err := io.ReadAll(response.Body)
 	assert.NilError(a.t, err)
-	got := answer{status: response.StatusCode, body: string(raw)}
+	got := answer{status: response.StatusCode, header: response.Header, body: string(raw)}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	assert.NilError(a.t, decoder.Decode(&got), "%s", raw)

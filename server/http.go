@@ -1,23 +1,17 @@
 package server
 
 import (
-	_ "embed"
 	"net/http"
 )
 
-// page is what a person sees who opens the address of the API in a browser.
-//
-//go:embed page.html
-var page []byte
-
 // routes puts the endpoints together.
-func routes(api http.Handler, store *store) http.Handler {
+func routes(api http.Handler, store *store, page page) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST /{$}", api)
-	mux.Handle("POST /graphql", api)
-	mux.Handle("POST /graphql/{$}", api)
-	mux.HandleFunc("GET /{$}", showPage)
-	mux.HandleFunc("GET /graphql", showPage)
+	for _, path := range []string{"/{$}", "/graphql", "/graphql/{$}"} {
+		mux.Handle("POST "+path, api)
+		mux.HandleFunc("OPTIONS "+path, preflight)
+		mux.Handle("GET "+path, page)
+	}
 	health := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if err := store.ping(r.Context()); err != nil {
@@ -31,10 +25,4 @@ func routes(api http.Handler, store *store) http.Handler {
 	mux.HandleFunc("GET /health", health)
 	mux.HandleFunc("GET /.well-known/apollo/server-health", health) // what compose files for Prefect Server ask
 	return mux
-}
-
-func showPage(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	_, _ = w.Write(page)
 }

@@ -2,12 +2,15 @@ package server
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// list translates a root field such as flow_run: each row of the statement is the JSON of one row of t.
+// list translates a root field such as flow_run: the statement has one row, with the JSON array of the rows of t and
+// whether it has more of them than may be without a limit. It is one row so that all the work is in getting it, which
+// is what can be stopped half-way.
 func (q *query) list(t *table, field graphql.CollectedField) (string, error) {
 	r, err := q.rows(t, field.Field, nil, q.isExpensive(t, field), 0)
 	if err != nil {
@@ -17,7 +20,13 @@ func (q *query) list(t *table, field graphql.CollectedField) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "SELECT " + row + " FROM " + r.from + r.where + r.end, nil
+	text := "SELECT " + row + " AS one FROM " + r.from + r.where + r.end
+	tooMany := "FALSE"
+	if isNull(q.variables.argument(field.Field, "limit")) {
+		text = "SELECT one FROM (" + text + ") AS picked LIMIT " + strconv.Itoa(maxRows+1)
+		tooMany = "count(*) > " + strconv.Itoa(maxRows)
+	}
+	return "SELECT " + q.dialect.jsonArray("one") + ", " + tooMany + " FROM (" + text + ") AS answer", nil
 }
 
 // byKey translates a root field such as flow_run_by_pk: the statement has one row or none.

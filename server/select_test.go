@@ -19,10 +19,10 @@ func TestOrders(t *testing.T) {
 		"a list":                         {"flow(order_by: [{version: desc}, {name: desc}]) { name version }", "a2 c1 b1 a1"},
 		"null and empty":                 {"flow(order_by: [{}, {name: null, version: desc}], limit: 1) { name version }", "a2"},
 		"no order":                       {"flow(order_by: null, limit: null, offset: null, distinct_on: null, where: {name: {_eq: \"b\"}}) { name }", "b"},
-		"nulls are last ascending":       {"flow_run(order_by: {start_time: asc, name: asc}) { name }", "Running Scheduled Success"},
-		"nulls are first descending":     {"flow_run(order_by: {start_time: desc, name: asc}) { name }", "Scheduled Success Running"},
-		"nulls first":                    {"flow_run(order_by: {start_time: asc_nulls_first, name: asc}) { name }", "Scheduled Success Running"},
-		"nulls last":                     {"flow_run(order_by: {start_time: desc_nulls_last, name: asc}) { name }", "Running Scheduled Success"},
+		"nulls are last ascending":       {"flow_run(order_by: {start_time: asc, name: asc}, limit: 9) { name }", "Running Scheduled Success"},
+		"nulls are first descending":     {"flow_run(order_by: {start_time: desc, name: asc}, limit: 9) { name }", "Scheduled Success Running"},
+		"nulls first":                    {"flow_run(order_by: {start_time: asc_nulls_first, name: asc}, limit: 9) { name }", "Scheduled Success Running"},
+		"nulls last":                     {"flow_run(order_by: {start_time: desc_nulls_last, name: asc}, limit: 9) { name }", "Running Scheduled Success"},
 		"by a related row":               {"flow(order_by: {project: {name: desc}, name: asc, version: asc}) { name version }", "c1 a1 a2 b1"},
 		"by a row related to that":       {"task(order_by: {flow: {project: {name: desc}, name: desc, version: desc}, slug: desc}) { name: slug }", "x z y x y x"},
 		"limit and offset":               {"flow(order_by: {name: asc, version: asc}, limit: 2, offset: 1) { name version }", "a2 b1"},
@@ -130,11 +130,7 @@ func TestWideAndDeepSelections(t *testing.T) {
 	got := a.read(`{ flow(where: {name: {_eq: "b"}}) { ` + wide.String() + ` } }`)
 	assert.Equal(t, len(get(t, got, "flow", 0).(m)), 1200)
 
-	deep := strings.Repeat("flows(order_by: {name: asc}, limit: 1) { project { ", 5) + "name" + strings.Repeat(" } }", 5)
+	deep := strings.Repeat("flows(order_by: {name: asc}, limit: 1) { project { ", 3) + "name" + strings.Repeat(" } }", 3)
 	got = a.read(`{ project(order_by: {name: asc}, limit: 1) { ` + deep + ` } }`)
-	assert.Equal(t, get(t, got, "project", 0, "flows", 0, "project", "flows", 0, "project", "flows", 0, "project", "flows", 0, "project", "flows", 0, "project", "name"), "p")
-
-	deep = strings.Repeat("flows { project { ", 7) + "name" + strings.Repeat(" } }", 7)
-	refused := a.send(`{ project { `+deep+` } }`, nil)
-	assert.Check(t, refused.status == 200 && strings.Contains(refused.Errors[0].Message, "levels deep"), refused.body)
+	assert.Equal(t, get(t, got, "project", 0, "flows", 0, "project", "flows", 0, "project", "flows", 0, "project", "name"), "p")
 }

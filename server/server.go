@@ -33,6 +33,12 @@ type Options struct {
 	Logger   *slog.Logger     // discards by default
 	Services Services         // the zero value is Prefect Server's settings
 	Now      func() time.Time // the clock; time.Now by default
+	Version  string           // of the program, for people to read
+
+	// APIKey, if not empty, is what requests for GraphQL must show as a bearer token.
+	APIKey string
+	// OpenLoopback answers requests to a loopback address without the key: they come from this machine.
+	OpenLoopback bool
 }
 
 // Server is a backend that has its database open.
@@ -73,25 +79,29 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	run := executor.New(api)
 	run.SetQueryCache(newDocumentCache())
 	run.SetParserTokenLimit(maxTokens)
+	key := newKeyCheck(options.APIKey, options.OpenLoopback)
+	endpoint := &endpoint{schema: schema, executor: run, log: log, key: key, bodies: make(bodies, maxLargeBodies)}
 	return &Server{
 		log:      log,
 		store:    store,
 		services: store.services(options.Services),
-		handler:  routes(&endpoint{schema: schema, executor: run, log: log}, store),
+		handler:  routes(endpoint, store, page{key, options.Version}),
 		close:    sync.OnceValue(store.close),
 	}, nil
 }
 
-// Handler serves GraphQL by POST on / and /graphql, GET /health, and a page for people on GET /.
+// Handler serves GraphQL by POST on / and /graphql, GET /health, and a page for people on GET /. The last two need no
+// key: they tell nothing of what is stored.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve answers on all listeners and runs the services until ctx ends. Then it takes no more requests, finishes those in progress, and
-// closes the database. It returns nil if nothing but the end of ctx stopped it.
+// Serve answers on all listeners and runs the services until ctx ends. Then it takes no more requests, finishes those
+// in progress, and closes the database. It returns nil if nothing but the end of ctx stopped it.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	const patience = 10 * time.Second // for requests in progress; Prefect's client waits 15 s
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}

@@ -13,6 +13,8 @@ type store struct {
 	log *slog.Logger
 	now func() time.Time
 	db  database
+
+	readTime time.Duration // what a statement for a query may take
 }
 
 // database is SQLite or PostgreSQL: its connections and its SQL.
@@ -58,7 +60,7 @@ func openStore(ctx context.Context, options Options, now func() time.Time, log *
 	if err != nil {
 		return nil, err
 	}
-	s := &store{log: log, now: now, db: db}
+	s := &store{log: log, now: now, db: db, readTime: maxReadTime}
 	err = s.write(ctx, func(ctx context.Context, tx *writeTx) error {
 		if err := migrate(ctx, tx, log); err != nil {
 			return err

@@ -1,17 +1,14 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
-	"net/url"
 	"runtime/debug"
-	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -21,15 +18,14 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// maxBody is the size of the largest request. A batch of log lines is up to 4 MB of text, as JSON in a JSON string.
-const maxBody = 32 << 20
-
 // endpoint takes GraphQL over HTTP POST the way Prefect's clients send it. gqlgen's own transport does not do: it
 // refuses variables that are a string, and answers 422, which Prefect's client does not expect, where it wants 400.
 type endpoint struct {
 	schema   *ast.Schema
 	executor *executor.Executor
 	log      *slog.Logger
+	key      keyCheck
+	bodies   bodies
 }
 
 // request is the body of a request. Variables may be an object or, as Prefect sends them, a string with its JSON.
@@ -48,8 +44,13 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.refuse(w, http.StatusOK, codeInternal, "The request failed because of a defect of the server; its log says more.")
 		}
 	}()
-	if origin := r.Header.Get("Origin"); origin != "" && !isLocal(origin) {
-		e.refuse(w, http.StatusForbidden, codeBadInput, "Requests from the web page "+strconv.Quote(origin)+" are not answered.")
+	if !admitPage(w, r) {
+		e.refuse(w, http.StatusForbidden, codeBadInput, refusedPage(r))
+		return
+	}
+	if refusal := e.key.refusal(r); refusal != "" {
+		discard(r)
+		e.refuse(w, http.StatusOK, codeUnauthenticated, refusal)
 		return
 	}
 	// Only this type makes a browser ask before it sends a request from another site.
@@ -57,18 +58,19 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, http.StatusUnsupportedMediaType, codeBadInput, "The Content-Type of a request must be application/json.")
 		return
 	}
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			e.refuse(w, http.StatusRequestEntityTooLarge, codeBadInput, "The request is larger than 32 MB.")
-			return
-		}
-		e.refuse(w, http.StatusBadRequest, codeBadInput, "The request could not be read.")
+	body, done, err := e.bodies.read(r)
+	defer done()
+	if err != nil {
+		e.refuseBody(w, err)
 		return
 	}
+	e.answer(w, r, body)
+}
+
+// answer takes a request whose body has been read.
+func (e *endpoint) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	var sent request
-	if !utf8.Valid(body.Bytes()) || json.Unmarshal(body.Bytes(), &sent) != nil {
+	if !utf8.Valid(body) || json.Unmarshal(body, &sent) != nil {
 		e.refuse(w, http.StatusBadRequest, codeBadInput, "The request is not a JSON object with a query.")
 		return
 	}
@@ -77,24 +79,21 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, http.StatusBadRequest, codeBadInput, "Variables are invalid: "+err.Error())
 		return
 	}
-	e.execute(w, r.WithContext(withVariables(r.Context(), raw)), sent, values)
+	e.execute(w, r.WithContext(withVariables(r.Context(), raw)), sent, values, len(body))
 }
 
-// isLocal says whether a web page was loaded from this machine or from an address. Any other page that a browser here
-// shows could have its name point to 127.0.0.1 and start runs through it. Other clients than browsers send no Origin.
-func isLocal(origin string) bool {
-	page, err := url.Parse(origin)
-	return err == nil && (page.Hostname() == "localhost" || net.ParseIP(page.Hostname()) != nil)
-}
-
-// execute answers a request that could be read.
-func (e *endpoint) execute(w http.ResponseWriter, r *http.Request, sent request, values map[string]any) {
+// execute answers a request that could be read; its body had this size.
+func (e *endpoint) execute(w http.ResponseWriter, r *http.Request, sent request, values map[string]any, size int) {
 	params := &graphql.RawParams{Query: sent.Query, Variables: values, Headers: r.Header}
 	if sent.OperationName != nil {
 		params.OperationName = *sent.OperationName
 	}
 	ctx := graphql.StartOperationTrace(r.Context())
 	operation, problems := e.executor.CreateOperationContext(ctx, params)
+	if size > maxBody && !onlyWritesLogs(operation) {
+		e.refuseBody(w, errTooLarge)
+		return
+	}
 	if len(problems) == 0 {
 		if err := checkVariables(e.schema, operation.Operation, values); err != nil {
 			problems = gqlerror.List{err}
@@ -109,10 +108,20 @@ func (e *endpoint) execute(w http.ResponseWriter, r *http.Request, sent request,
 		e.write(w, http.StatusBadRequest, &graphql.Response{Errors: problems})
 		return
 	}
+	if depth := selectionDepth(operation.Operation.SelectionSet); depth > maxSelectionDepth {
+		e.refuse(w, http.StatusBadRequest, "GRAPHQL_VALIDATION_FAILED",
+			fmt.Sprintf("The query nests objects %d levels deep; at most %d are answered.", depth, maxSelectionDepth))
+		return
+	}
 	respond, ctx := e.executor.DispatchOperation(ctx, operation)
 	if response := respond(ctx); response != nil {
 		e.write(w, http.StatusOK, response)
 	}
+}
+
+func (e *endpoint) refuseBody(w http.ResponseWriter, err error) {
+	text := err.Error()
+	e.refuse(w, http.StatusBadRequest, codeBadInput, strings.ToUpper(text[:1])+text[1:]+".")
 }
 
 func (e *endpoint) refuse(w http.ResponseWriter, status int, code, message string) {
