@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type agentOptions struct {
 	maxPolls  int
 	verbose   bool
 	local     bool
+	insecure  bool
 	noDocker0 bool
 	timeout   int // seconds
 	showLogs  bool
@@ -116,6 +118,7 @@ func (o *agentOptions) install(flags *pflag.FlagSet) {
 	o.policy.install(flags)
 	o.reliable.install(flags)
 	flags.BoolVar(&o.local, "local", false, "Serve the Prefect API in this process, too, and work for it")
+	flags.BoolVar(&o.insecure, "insecure", false, "With --local: who reaches the API may use it, without a key")
 
 	flags.BoolVar(&o.noDocker0, "no-docker-interface", false, "Do not give containers the name host.docker.internal")
 	flags.StringVarP(&o.token, "token", "t", "", "Prefect's name for --key before 0.15")
@@ -146,6 +149,8 @@ func (o *agentOptions) configuration() (*config.Config, error) {
 	switch {
 	case o.local && o.flags.API != "":
 		return nil, usageError(errors.New("--local brings its own API; leave out --api, or --local"))
+	case o.insecure && !o.local:
+		return nil, usageError(errors.New("--insecure is about the API of --local; add --local, or leave it out"))
 	case o.maxPolls < -1:
 		return nil, usageError(fmt.Errorf("--max-polls %d: give the number of polls; without the option there is no limit", o.maxPolls))
 	case o.timeout < 0:
@@ -156,6 +161,22 @@ func (o *agentOptions) configuration() (*config.Config, error) {
 		cfg.Key, cfg.TenantID = "", "" // those of Cloud are none of its business
 	}
 	return cfg, err
+}
+
+// localAccess says who may use the API of --local. Without a word of the user, processes of this machine may, and the
+// containers of the agent, which are given a key that nobody else knows.
+func (o *agentOptions) localAccess() (access, error) {
+	key, source := o.flags.Key, "--key"
+	if key == "" {
+		key, source = o.token, "--token"
+	}
+	if key == "" {
+		key, source = keyOfEnvironment()
+	}
+	if source == "" && !o.insecure {
+		return access{key: rand.Text(), openLoopback: true, beyond: true}, nil
+	}
+	return newAccess(key, source, o.insecure)
 }
 
 // agentConfig is what the agent needs to know.
@@ -191,6 +212,13 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 	if err != nil {
 		return err
 	}
+	var who access
+	if o.local {
+		if who, err = o.localAccess(); err != nil {
+			return err
+		}
+		cfg.Key = who.key
+	}
 	agentCfg, err := o.agentConfig(cfg)
 	if err != nil {
 		return err
@@ -219,12 +247,12 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 	if !o.local {
 		return a.Run(ctx)
 	}
-	return runWithServer(ctx, engine, log, a.Run)
+	return runWithServer(ctx, backendOptions{addresses: localAddresses(ctx, engine, who, log), access: who}, log, a.Run)
 }
 
 // runWithServer serves the API until the agent has drained.
-func runWithServer(ctx context.Context, engine *agent.Docker, log *slog.Logger, runAgent func(context.Context) error) error {
-	b, err := openBackend(ctx, "", localAddresses(ctx, engine, log), log)
+func runWithServer(ctx context.Context, o backendOptions, log *slog.Logger, runAgent func(context.Context) error) error {
+	b, err := openBackend(ctx, o, log)
 	if errors.Is(err, errListen) {
 		return fmt.Errorf("%w; to work for the server that is running there, leave out --local", err)
 	}

@@ -121,7 +121,7 @@ func TestLocalUsesNoCredentialsOfCloud(t *testing.T) {
 
 func TestMistakesOnTheCommandLineHaveTheirStatus(t *testing.T) {
 	withoutConfiguration(t)
-	for _, args := range []string{"--max-polls -2", "--docker-client-timeout -1", "--local --api http://x:1", "--label=", "--env =x"} {
+	for _, args := range []string{"--max-polls -2", "--docker-client-timeout -1", "--local --api http://x:1", "--insecure", "--label=", "--env =x"} {
 		o, err := parseAgentStart(t, strings.Fields(args)...)
 		assert.NilError(t, err)
 		_, err = o.configuration()

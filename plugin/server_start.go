@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -17,12 +16,10 @@ import (
 	"github.com/docker-prefect/docker-prefect/server"
 )
 
-// defaultPort is Prefect Server's.
-const defaultPort = 4200
-
 type serverOptions struct {
-	listen []string // addresses; empty: defaultPort on loopback and on the engine's bridge
+	listen []string // addresses; empty: those of localAddresses
 	data   string   // directory; empty: in the user's config directory
+	access accessOptions
 }
 
 func newServerCommand(dockerCLI command.Cli) *cobra.Command {
@@ -36,41 +33,41 @@ func newServerStartCommand(dockerCLI command.Cli) *cobra.Command {
 		Short: "Serve a Prefect 1 GraphQL API from one file",
 		Long: `Serve a Prefect 1 GraphQL API from one file.
 
-For trying things, for tests and for CI. It listens on port 4200 of this machine's
-loopback address and, so that flow containers can reach it, of the bridge network
-of the engine when that is on this machine. There is no authentication.`,
+Without options it listens on port 4200 of this machine's loopback address and
+needs no key. With a key it also listens on the bridge network of the engine, when
+that is on this machine, so that flow containers can reach it; clients then show
+the key as Prefect's do, as a bearer token (PREFECT__CLOUD__API_KEY). Addresses
+beyond loopback need a key or --insecure.`,
+		Example: `  docker prefect server start
+  docker prefect server start --api-key-file /run/secrets/api_key --listen 0.0.0.0:4200
+  docker prefect server start --insecure`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return exitError(runServerStart(cmd.Context(), dockerCLI, opts))
 		},
 	}
 	flags := cmd.Flags()
-	flags.Var(listOf(&opts.listen), "listen", "Address to listen on, as HOST:PORT (default port 4200 on loopback and on the engine's bridge)")
+	flags.Var(listOf(&opts.listen), "listen", "Address to listen on, as HOST:PORT (default port 4200 on loopback and, with a key, on the engine's bridge)")
 	flags.StringVar(&opts.data, "data", "", "Directory of the database (default in the user's configuration directory)")
+	opts.access.install(flags)
+	completeFlags(cmd, map[string]cobra.CompletionFunc{"api-key-file": fileNames, "data": fileNames})
 	return cmd
 }
 
 func runServerStart(ctx context.Context, dockerCLI command.Cli, opts serverOptions) error {
+	who, err := opts.access.access()
+	if err != nil {
+		return err
+	}
 	log := newLogger(dockerCLI.Out(), slog.LevelInfo, "", "server")
-	addresses := opts.listen
-	if len(addresses) == 0 {
-		addresses = localAddresses(ctx, localEngine(dockerCLI), log)
+	given := opts.listen
+	if len(given) == 0 {
+		given = localAddresses(ctx, localEngine(dockerCLI), who, log)
 	}
-	for _, a := range addresses {
-		if _, port, err := net.SplitHostPort(a); err != nil || port == "" {
-			return usageError(fmt.Errorf("listen address %q: give HOST:PORT, such as 127.0.0.1:%d", a, defaultPort))
-		}
-	}
-	err := serve(ctx, opts.data, addresses, log)
+	b, err := openBackend(ctx, backendOptions{opts.data, given, who}, log)
 	if errors.Is(err, errListen) {
 		return fmt.Errorf("%w; is another server running? Choose an address with --listen", err)
 	}
-	return err
-}
-
-// serve opens the database and answers on the addresses until ctx ends.
-func serve(ctx context.Context, data string, addresses []string, log *slog.Logger) error {
-	b, err := openBackend(ctx, data, addresses, log)
 	if err != nil {
 		return err
 	}
@@ -83,24 +80,37 @@ type backend struct {
 	listeners []net.Listener
 }
 
-func openBackend(ctx context.Context, data string, addresses []string, log *slog.Logger) (*backend, error) {
-	if data == "" {
-		dir, err := defaultDataDir()
-		if err != nil {
+type backendOptions struct {
+	data      string // directory; empty: defaultDataDir
+	addresses []string
+	access    access
+}
+
+func openBackend(ctx context.Context, o backendOptions, log *slog.Logger) (*backend, error) {
+	addresses, err := resolveAddresses(o.addresses)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.access.admit(addresses); err != nil {
+		return nil, err
+	}
+	if o.data == "" {
+		if o.data, err = defaultDataDir(); err != nil {
 			return nil, err
 		}
-		data = dir
 	}
 	listeners, err := listenAll(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.Open(ctx, server.Options{DataDir: data, Logger: log})
+	srv, err := server.Open(ctx, server.Options{
+		DataDir: o.data, Logger: log, Version: Version(), APIKey: o.access.key, OpenLoopback: o.access.openLoopback,
+	})
 	if err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
 	}
 	for _, l := range listeners {
-		log.Info("Serving the Prefect API at http://"+l.Addr().String(), "data", data)
+		log.Info("Serving the Prefect API at http://"+l.Addr().String(), "data", o.data)
 	}
 	return &backend{server: srv, listeners: listeners}, nil
 }
@@ -124,73 +134,4 @@ func localEngine(dockerCLI command.Cli) *agent.Docker {
 		return nil
 	}
 	return engine
-}
-
-// localAddresses are the loopback addresses and the gateway of the engine's bridge network: containers
-// cannot reach a server that listens on loopback only.
-func localAddresses(ctx context.Context, engine *agent.Docker, log *slog.Logger) []string {
-	port := strconv.Itoa(defaultPort)
-	addresses := []string{net.JoinHostPort("127.0.0.1", port)}
-	if hasAddress("::1") {
-		addresses = append(addresses, net.JoinHostPort("::1", port))
-	}
-	if engine == nil {
-		return addresses
-	}
-	gateway, err := engine.BridgeGateway(ctx)
-	switch {
-	case err != nil:
-		log.Warn("The engine's bridge network is unknown; containers cannot reach this server", "reason", err)
-	case !hasAddress(gateway):
-		log.Info("The engine's bridge is not on this machine; whether containers reach this server depends on the engine", "bridge", gateway)
-	default:
-		addresses = append(addresses, net.JoinHostPort(gateway, port))
-	}
-	return addresses
-}
-
-// hasAddress reports whether an interface of this machine has the address.
-func hasAddress(address string) bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	want := net.ParseIP(address)
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(want) {
-			return true
-		}
-	}
-	return false
-}
-
-func listenAll(ctx context.Context, addresses []string) ([]net.Listener, error) {
-	var listeners []net.Listener
-	for _, a := range addresses {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", a)
-		if err != nil {
-			return nil, errors.Join(listenError(a, err), closeAll(listeners))
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, nil
-}
-
-// errListen starts the errors of addresses that cannot be had.
-var errListen = errors.New("listen")
-
-func listenError(address string, err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err // its own text repeats the address
-	}
-	return fmt.Errorf("%w on %s: %w", errListen, address, err)
-}
-
-func closeAll(listeners []net.Listener) error {
-	var errs []error
-	for _, l := range listeners {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
 }
