@@ -184,7 +184,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{env: environment(t, dockerConfig(t)), api: "http://localhost:" + port, url: "http://127.0.0.1:" + port}
 	w.env = append(w.env, "PREFECT__BACKEND=server")
 	w.server = start(t, w.env, "docker", "prefect", "server", "start", "--data", t.TempDir(),
-		"--listen", "127.0.0.1:"+port, "--listen", net.JoinHostPort(gateway, port))
+		"--listen", "127.0.0.1:"+port, "--listen", net.JoinHostPort(gateway, port), "--insecure")
 	eventually(t, "the API answers", func() bool {
 		select {
 		case <-w.server.ended:

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -227,11 +228,7 @@ func awaitRemoval(t *testing.T, output string) {
 }
 
 func TestLocalServesAPIAndAgentInOneProcess(t *testing.T) {
-	if l, err := listen("127.0.0.1:4200"); err != nil {
-		t.Fatalf("port 4200 is taken on this machine: %v", err)
-	} else {
-		assert.NilError(t, l.Close())
-	}
+	assertFree(t, "127.0.0.1:4200")
 	env := environment(t, dockerConfig(t))
 	agent := start(t, env, "docker", "prefect", "agent", "start", "--local")
 	agent.waitFor(t, "Waiting for flow runs...")
@@ -240,6 +237,13 @@ func TestLocalServesAPIAndAgentInOneProcess(t *testing.T) {
 	assert.Equal(t, status, 0, out)
 	awaitRemoval(t, out)
 	home := strings.TrimPrefix(env[0], "HOME=")
-	_, err := os.Stat(filepath.Join(home, ".config", "docker-prefect"))
+	key, err := os.ReadFile(filepath.Join(home, ".config", "docker-prefect", "api-key"))
 	assert.NilError(t, err)
+
+	// The container above showed a key that only agent and server know; who is on this machine needs none.
+	beyond := "http://" + net.JoinHostPort(bridgeGateway(t), "4200")
+	assert.Equal(t, sayHello(t, "http://localhost:4200", ""), "👋")
+	assert.Equal(t, sayHello(t, beyond, ""), "UNAUTHENTICATED")
+	assert.Equal(t, sayHello(t, beyond, strings.TrimSpace(string(key))), "👋")
+	assert.Assert(t, !strings.Contains(agent.Output(), strings.TrimSpace(string(key))))
 }

@@ -2,10 +2,8 @@ package plugin
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"time"
 
@@ -163,22 +161,6 @@ func (o *agentOptions) configuration() (*config.Config, error) {
 	return cfg, err
 }
 
-// localAccess says who may use the API of --local. Without a word of the user, processes of this machine may, and the
-// containers of the agent, which are given a key that nobody else knows.
-func (o *agentOptions) localAccess() (access, error) {
-	key, source := o.flags.Key, "--key"
-	if key == "" {
-		key, source = o.token, "--token"
-	}
-	if key == "" {
-		key, source = keyOfEnvironment()
-	}
-	if source == "" && !o.insecure {
-		return access{key: rand.Text(), openLoopback: true, beyond: true}, nil
-	}
-	return newAccess(key, source, o.insecure)
-}
-
 // agentConfig is what the agent needs to know.
 func (o *agentOptions) agentConfig(cfg *config.Config) (agent.Config, error) {
 	policy, err := o.policy.policy()
@@ -212,12 +194,12 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 	if err != nil {
 		return err
 	}
-	var who access
+	var local backendOptions
 	if o.local {
-		if who, err = o.localAccess(); err != nil {
+		if local, err = o.localBackend(); err != nil {
 			return err
 		}
-		cfg.Key = who.key
+		cfg.Key = local.access.key
 	}
 	agentCfg, err := o.agentConfig(cfg)
 	if err != nil {
@@ -247,30 +229,8 @@ func runAgentStart(ctx context.Context, dockerCLI command.Cli, o agentOptions) e
 	if !o.local {
 		return a.Run(ctx)
 	}
-	return runWithServer(ctx, backendOptions{addresses: localAddresses(ctx, engine, who, log), access: who}, log, a.Run)
-}
-
-// runWithServer serves the API until the agent has drained.
-func runWithServer(ctx context.Context, o backendOptions, log *slog.Logger, runAgent func(context.Context) error) error {
-	b, err := openBackend(ctx, o, log)
-	if errors.Is(err, errListen) {
-		return fmt.Errorf("%w; to work for the server that is running there, leave out --local", err)
-	}
-	if err != nil {
-		return err
-	}
-	agentCtx, stopAgent := context.WithCancel(ctx)
-	defer stopAgent()
-	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServer()
-	served := make(chan error, 1)
-	go func() {
-		served <- b.serve(serverCtx)
-		stopAgent() // a server that cannot serve leaves the agent nothing to do
-	}()
-	err = runAgent(agentCtx)
-	stopServer()
-	return errors.Join(<-served, err)
+	local.addresses = localAddresses(ctx, engine, local.access, log)
+	return runWithServer(ctx, local, log, a.Run)
 }
 
 var _ agent.API = (*graphql.Client)(nil)

@@ -102,39 +102,3 @@ func TestListeningBeyondLoopbackNeedsAWordAboutWhoMayUseTheServer(t *testing.T) 
 	_, err := resolveAddresses([]string{"no-such-host.invalid:4200"})
 	assert.ErrorIs(t, err, errListen)
 }
-
-func TestTheAPIOfLocalIsOpenToThisMachineAndItsContainers(t *testing.T) {
-	withoutConfiguration(t)
-	local := func(env string, args ...string) (access, error) {
-		t.Setenv(serverKeyVariable, env)
-		o, err := parseAgentStart(t, append([]string{"--local"}, args...)...)
-		assert.NilError(t, err)
-		return o.localAccess()
-	}
-	first, err := local("")
-	assert.NilError(t, err)
-	second, err := local("")
-	assert.NilError(t, err)
-	assert.Assert(t, first.openLoopback && first.beyond)
-	assert.Assert(t, len(first.key) >= 26 && first.key != second.key)
-
-	for _, test := range []struct {
-		env  string
-		args []string
-		want access
-	}{
-		{"", []string{"--insecure"}, access{beyond: true}},
-		{"", []string{"--key", "k"}, access{key: "k", beyond: true}},
-		{"", []string{"--token", "k"}, access{key: "k", beyond: true}},
-		{"e", nil, access{key: "e", beyond: true}},
-		{"e", []string{"-k", "k"}, access{key: "k", beyond: true}},
-	} {
-		got, err := local(test.env, test.args...)
-		assert.NilError(t, err)
-		assert.Equal(t, got, test.want)
-	}
-	for _, args := range [][]string{{"--insecure", "--key", "k"}, {"--key", "a b"}} {
-		_, err := local("", args...)
-		assert.ErrorContains(t, err, "--key")
-	}
-}

@@ -34,10 +34,9 @@ func newServerStartCommand(dockerCLI command.Cli) *cobra.Command {
 		Long: `Serve a Prefect 1 GraphQL API from one file.
 
 Without options it listens on port 4200 of this machine's loopback address and
-needs no key. With a key it also listens on the bridge network of the engine, when
-that is on this machine, so that flow containers can reach it; clients then show
-the key as Prefect's do, as a bearer token (PREFECT__CLOUD__API_KEY). Addresses
-beyond loopback need a key or --insecure.`,
+needs no key. With a key, or with --insecure, it also listens on the bridge network
+of the engine, when that is on this machine, so that flow containers can reach it.
+Clients show the key as Prefect's do: as a bearer token, from PREFECT__CLOUD__API_KEY.`,
 		Example: `  docker prefect server start
   docker prefect server start --api-key-file /run/secrets/api_key --listen 0.0.0.0:4200
   docker prefect server start --insecure`,
@@ -47,7 +46,7 @@ beyond loopback need a key or --insecure.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.Var(listOf(&opts.listen), "listen", "Address to listen on, as HOST:PORT (default port 4200 on loopback and, with a key, on the engine's bridge)")
+	flags.Var(listOf(&opts.listen), "listen", "Address to listen on, as HOST:PORT (default port 4200 on loopback and, if others may use it, on the engine's bridge)")
 	flags.StringVar(&opts.data, "data", "", "Directory of the database (default in the user's configuration directory)")
 	opts.access.install(flags)
 	completeFlags(cmd, map[string]cobra.CompletionFunc{"api-key-file": fileNames, "data": fileNames})

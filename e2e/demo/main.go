@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -62,11 +63,12 @@ func demo(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	key := rand.Text() // the flow's container reaches the backend only with one
 	env := append(os.Environ(),
 		"PREFECT__BACKEND=server", "PREFECT__CLOUD__API="+api.url,
 		// What the user has configured for Prefect is for real work.
 		"PREFECT__HOME_DIR="+dir, "PREFECT__USER_CONFIG_PATH="+filepath.Join(dir, "none"), "PREFECT__BACKEND_CONFIG_PATH="+filepath.Join(dir, "none"),
-		"PREFECT__CLOUD__API_KEY=", "PREFECT__CLOUD__TENANT_ID=",
+		"DOCKER_PREFECT_SERVER_API_KEY="+key, "PREFECT__CLOUD__API_KEY="+key, "PREFECT__CLOUD__TENANT_ID=",
 	)
 	serverArgs := []string{"prefect", "server", "start", "--data", filepath.Join(dir, "data")}
 	for _, address := range api.listen {
