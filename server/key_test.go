@@ -110,7 +110,7 @@ func TestThePageShowsCommandsForTheAddressThatWasAsked(t *testing.T) {
 		"no host":       {func(r *http.Request) { r.Host = "" }, "", []string{"curl http://localhost:4200/graphql"}, nil},
 		"HTML":          {func(r *http.Request) { r.Host = `"><script>` }, "", []string{"curl http://localhost:4200/graphql"}, []string{"<script"}},
 		"shell":         {func(r *http.Request) { r.Host = "a;reboot" }, "", []string{"curl http://localhost:4200/graphql"}, []string{"reboot"}},
-		"key":           {func(r *http.Request) { r.Host = "p" }, "s3cret", []string{"A key is needed", "PREFECT__CLOUD__API_KEY=", `--key "$PREFECT__CLOUD__API_KEY"`, "Authorization: Bearer $PREFECT__CLOUD__API_KEY"}, []string{"s3cret"}},
+		"key":           {func(r *http.Request) { r.Host = "p" }, "s3cret", []string{"A key is needed", "PREFECT__CLOUD__API_KEY=", "Authorization: Bearer $PREFECT__CLOUD__API_KEY"}, []string{"s3cret"}},
 		"no script run": {func(*http.Request) {}, "", []string{`href="/health"`}, []string{"<script", "src=", "url("}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,6 +67,7 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)
 	}
+	delete(schema.Directives, "defer") // gqlparser knows it; here every answer comes in one piece
 	catalog, err := newCatalog(schema)
 	if err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)
