@@ -124,7 +124,9 @@ func TestClocksWithParametersAndLabels(t *testing.T) {
 func TestSwitchingASchedule(t *testing.T) {
 	a := newAPI(t)
 	flow := a.register("p", scheduled("f", datesClock("2022-02-01T00:00:00", "2022-01-01T00:00:00", "2022-03-01T00:00:00")), m{"set_schedule_active": false})
-	active := func() any { return get(t, a.read("query($f: uuid!) { flow_by_pk(id: $f) { is_schedule_active } }", m{"f": flow}), "flow_by_pk", "is_schedule_active") }
+	active := func() any {
+		return get(t, a.read("query($f: uuid!) { flow_by_pk(id: $f) { is_schedule_active } }", m{"f": flow}), "flow_by_pk", "is_schedule_active")
+	}
 	a.schedule()
 	assert.Check(t, is.Len(a.starts(flow), 0))
 	assert.DeepEqual(t, a.do("set_schedule_active", "success", m{"flow_id": flow}), m{"success": true})
