@@ -19,7 +19,7 @@ func (o *agentOptions) localBackend() (backendOptions, error) {
 		return backendOptions{}, err
 	}
 	who, err := o.localAccess(data)
-	return backendOptions{data: data, access: who}, err
+	return backendOptions{database: databaseOptions{data: data}, access: who}, err
 }
 
 // localAccess says who may use the API of --local. Without a word of the user, processes of this machine may, and the

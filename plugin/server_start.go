@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -17,9 +15,10 @@ import (
 )
 
 type serverOptions struct {
-	listen []string // addresses; empty: those of localAddresses
-	data   string   // directory; empty: in the user's config directory
-	access accessOptions
+	listen   []string // addresses; empty: those of localAddresses
+	database databaseOptions
+	access   accessOptions
+	services serviceOptions
 }
 
 func newServerCommand(dockerCLI command.Cli) *cobra.Command {
@@ -30,16 +29,20 @@ func newServerStartCommand(dockerCLI command.Cli) *cobra.Command {
 	var opts serverOptions
 	cmd := &cobra.Command{
 		Use:   "start [OPTIONS]",
-		Short: "Serve a Prefect 1 GraphQL API from one file",
-		Long: `Serve a Prefect 1 GraphQL API from one file.
+		Short: "Serve the API of Prefect 1, from one file or from PostgreSQL",
+		Long: `Serve the API of Prefect 1, from one file or from PostgreSQL.
 
 Without options it listens on port 4200 of this machine's loopback address and
 needs no key. With a key, or with --insecure, it also listens on the bridge network
 of the engine, when that is on this machine, so that flow containers can reach it.
-Clients show the key as Prefect's do: as a bearer token, from PREFECT__CLOUD__API_KEY.`,
+Clients show the key as Prefect's do: as a bearer token, from PREFECT__CLOUD__API_KEY.
+
+It creates runs from schedules, and looks after runs whose process has died, as
+Prefect Server does. Any number of servers may share a PostgreSQL database.`,
 		Example: `  docker prefect server start
   docker prefect server start --api-key-file /run/secrets/api_key --listen 0.0.0.0:4200
-  docker prefect server start --insecure`,
+  docker prefect server start --insecure
+  docker prefect server start --api-key-file key --database postgres://prefect@db/prefect`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return exitError(runServerStart(cmd.Context(), dockerCLI, opts))
@@ -47,8 +50,9 @@ Clients show the key as Prefect's do: as a bearer token, from PREFECT__CLOUD__AP
 	}
 	flags := cmd.Flags()
 	flags.Var(listOf(&opts.listen), "listen", "Address to listen on, as HOST:PORT (default port 4200 on loopback and, if others may use it, on the engine's bridge)")
-	flags.StringVar(&opts.data, "data", "", "Directory of the database (default in the user's configuration directory)")
+	opts.database.install(flags)
 	opts.access.install(flags)
+	opts.services.install(flags)
 	completeFlags(cmd, map[string]cobra.CompletionFunc{"api-key-file": fileNames, "data": fileNames})
 	return cmd
 }
@@ -58,12 +62,20 @@ func runServerStart(ctx context.Context, dockerCLI command.Cli, opts serverOptio
 	if err != nil {
 		return err
 	}
+	services, err := opts.services.services()
+	if err != nil {
+		return err
+	}
+	database, err := opts.database.resolve()
+	if err != nil {
+		return err
+	}
 	log := newLogger(dockerCLI.Out(), slog.LevelInfo, "", "server")
 	given := opts.listen
 	if len(given) == 0 {
 		given = localAddresses(ctx, localEngine(dockerCLI), who, log)
 	}
-	b, err := openBackend(ctx, backendOptions{opts.data, given, who}, log)
+	b, err := openBackend(ctx, backendOptions{database, given, who, services}, log)
 	if errors.Is(err, errListen) {
 		return fmt.Errorf("%w; is another server running? Choose an address with --listen", err)
 	}
@@ -80,9 +92,10 @@ type backend struct {
 }
 
 type backendOptions struct {
-	data      string // directory; empty: defaultDataDir
+	database  databaseOptions // resolved
 	addresses []string
 	access    access
+	services  server.Services
 }
 
 func openBackend(ctx context.Context, o backendOptions, log *slog.Logger) (*backend, error) {
@@ -93,37 +106,24 @@ func openBackend(ctx context.Context, o backendOptions, log *slog.Logger) (*back
 	if err := o.access.admit(addresses); err != nil {
 		return nil, err
 	}
-	if o.data == "" {
-		if o.data, err = defaultDataDir(); err != nil {
-			return nil, err
-		}
-	}
 	listeners, err := listenAll(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
 	srv, err := server.Open(ctx, server.Options{
-		DataDir: o.data, Logger: log, Version: Version(), APIKey: o.access.key, OpenLoopback: o.access.openLoopback,
+		DataDir: o.database.data, Database: o.database.url, Logger: log, Version: Version(),
+		APIKey: o.access.key, OpenLoopback: o.access.openLoopback, Services: o.services,
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
 	}
 	for _, l := range listeners {
-		log.Info("Serving the Prefect API at http://"+l.Addr().String(), "data", o.data)
+		log.Info("Serving the Prefect API at http://"+l.Addr().String(), "database", srv.Database())
 	}
 	return &backend{server: srv, listeners: listeners}, nil
 }
 
 func (b *backend) serve(ctx context.Context) error { return b.server.Serve(ctx, b.listeners...) }
-
-// defaultDataDir is where desktop systems expect it, such as ~/.config/docker-prefect.
-func defaultDataDir() (string, error) {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", fmt.Errorf("find the user's configuration directory (or pass --data): %w", err)
-	}
-	return filepath.Join(dir, "docker-prefect"), nil
-}
 
 // localEngine returns the engine of the active context, or nil when there is no usable one: a server for
 // agents elsewhere needs none.

@@ -70,14 +70,20 @@ func databaseName(config *pgx.ConnConfig) string {
 	return "postgres://" + host + "/" + config.Database
 }
 
-// redacted gives the cause of an error without the address in front of it.
+// redacted gives the cause of an error without what the driver puts around it: the address, and each of its attempts.
 func redacted(err error) error {
 	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
+		switch wrapper := err.(type) { //nolint:errorlint // unwraps by hand
+		case interface{ Unwrap() []error }:
+			err = wrapper.Unwrap()[0]
+		case interface{ Unwrap() error }:
+			if wrapper.Unwrap() == nil {
+				return err
+			}
+			err = wrapper.Unwrap()
+		default:
 			return err
 		}
-		err = inner
 	}
 }
 

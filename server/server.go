@@ -95,6 +95,9 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 // key: they tell nothing of what is stored.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Database tells people where the database is: the path of a file, or a URL without the password.
+func (s *Server) Database() string { return s.store.db.String() }
+
 // Serve answers on all listeners and runs the services until ctx ends. Then it takes no more requests, finishes those
 // in progress, and closes the database. It returns nil if nothing but the end of ctx stopped it.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {

@@ -16,8 +16,8 @@ type Services struct {
 	StaleAfter           time.Duration // a run without a heartbeat for so long has died; 10 min by default
 }
 
-// withDefaults fills in what is not set.
-func (s Services) withDefaults() Services {
+// WithDefaults gives the settings with the intervals of Prefect Server for those that are zero.
+func (s Services) WithDefaults() Services {
 	for field, usual := range map[*time.Duration]time.Duration{
 		&s.SchedulerInterval:    150 * time.Second,
 		&s.LazarusInterval:      600 * time.Second,
@@ -40,7 +40,7 @@ type service struct {
 
 // services lists those of a server. They may run in many processes at once on one database.
 func (s *store) services(settings Services) []service {
-	settings = settings.withDefaults()
+	settings = settings.WithDefaults()
 	here := newPresence(s.now(), settings.StaleAfter)
 	ifStale := func(pass func(ctx context.Context, cutoff time.Time) error) func(context.Context) error {
 		return func(ctx context.Context) error {

@@ -60,6 +60,6 @@ func TestTheServicesOfAServer(t *testing.T) {
 	assert.DeepEqual(t, intervals, map[string]time.Duration{
 		"Presence": 10 * time.Second, "Scheduler": 150 * time.Second, "Lazarus": 600 * time.Second, "ZombieKiller": 120 * time.Second,
 	})
-	chosen := Services{SchedulerInterval: -1, StaleAfter: time.Second}.withDefaults()
+	chosen := Services{SchedulerInterval: -1, StaleAfter: time.Second}.WithDefaults()
 	assert.Check(t, is.DeepEqual(chosen, Services{-1, 600 * time.Second, 120 * time.Second, time.Second}))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -20,6 +21,7 @@ type store struct {
 // database is SQLite or PostgreSQL: its connections and its SQL.
 type database interface {
 	dialect
+	fmt.Stringer // where it is, for people: no password in it
 	// statement gives a statement of this package as the database takes it; see transaction.
 	statement(text string) string
 	// reader gives connections that cannot write.
