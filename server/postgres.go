@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,6 +53,10 @@ func openPool(config pgx.ConnConfig, readOnly string) *sql.DB {
 	const connections = 12
 	config.RuntimeParams = maps.Clone(config.RuntimeParams)
 	config.RuntimeParams["default_transaction_read_only"] = readOnly
+	if readOnly == "on" {
+		// Statements are cancelled after maxReadTime; this is for those whose cancellation gets lost.
+		config.RuntimeParams["statement_timeout"] = strconv.FormatInt((maxReadTime + time.Second).Milliseconds(), 10)
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "docker-prefect"
 	}
