@@ -54,3 +54,13 @@ func registerAgent(ctx context.Context, tx *writeTx, input registerAgentInput) (
 		agent, now, now, tenant, input.AgentConfigID, input.Name, input.Type, version, string(labels), now)
 	return payload{"id": agent}, err
 }
+
+type agentInput struct {
+	AgentID id `json:"agent_id"`
+}
+
+// deleteAgent forgets an agent. Its runs stay; an agent that is still there goes on with an id that nobody knows.
+func deleteAgent(ctx context.Context, tx *writeTx, input agentInput) (payload, error) {
+	deleted, err := tx.exec(ctx, "DELETE FROM agent WHERE id = ?", input.AgentID)
+	return success(deleted), err
+}

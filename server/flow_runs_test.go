@@ -184,7 +184,7 @@ func TestTaskRunsAreFoundOrCreated(t *testing.T) {
 	assert.DeepEqual(t, got["task_run_by_pk"], m{"cache_key": "k", "map_index": json.Number("3"), "states": []any{m{"state": "Pending"}}})
 	info := a.read("query($id: UUID!) { get_task_run_info(task_run_id: $id) { id version state serialized_state __typename } }", m{"id": child["id"]})
 	assert.DeepEqual(t, info["get_task_run_info"], m{"id": child["id"], "version": json.Number("1"), "state": "Pending", "serialized_state": pending, "__typename": "task_run_info_payload"})
-	assert.Assert(t, a.read("query($id: UUID!) { get_task_run_info(task_run_id: $id) { id } }", m{"id": unknownID})["get_task_run_info"] == nil)
+	assert.Equal(t, a.send("query($id: UUID!) { get_task_run_info(task_run_id: $id) { id } }", m{"id": unknownID}).Errors[0].Message, "Invalid task run ID")
 
 	nobody := m{"flow_run_id": run, "task_id": unknownID, "map_index": 0}
 	assert.Equal(t, a.refused("get_or_create_task_run_info", nobody), "Invalid task ID")

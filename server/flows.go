@@ -195,3 +195,19 @@ func deleteFlow(ctx context.Context, tx *writeTx, input flowInput) (payload, err
 	deleted, err := tx.exec(ctx, "DELETE FROM flow WHERE id = ?", input.FlowID)
 	return success(deleted), err
 }
+
+type updateFlowProjectInput struct {
+	FlowID    id `json:"flow_id"`
+	ProjectID id `json:"project_id"`
+}
+
+// updateFlowProject moves one version of a flow to another project of its tenant.
+func updateFlowProject(ctx context.Context, tx *writeTx, input updateFlowProjectInput) (payload, error) {
+	changed, err := tx.exec(ctx, `UPDATE flow SET project_id = ?1, updated = ?2
+		WHERE id = ?3 AND EXISTS (SELECT 1 FROM project WHERE project.id = ?1 AND project.tenant_id = flow.tenant_id)`,
+		input.ProjectID, tx.stamp(), input.FlowID)
+	if err == nil && changed == 0 {
+		err = refuse("Invalid flow or project ID.")
+	}
+	return payload{"id": input.FlowID}, err
+}

@@ -31,3 +31,30 @@ func deleteProject(ctx context.Context, tx *writeTx, input deleteProjectInput) (
 	deleted, err := tx.exec(ctx, "DELETE FROM project WHERE id = ?", input.ProjectID)
 	return success(deleted), err
 }
+
+type setProjectNameInput struct {
+	ProjectID id     `json:"project_id"`
+	Name      string `json:"name"`
+}
+
+func setProjectName(ctx context.Context, tx *writeTx, input setProjectNameInput) (payload, error) {
+	changed, err := tx.exec(ctx, "UPDATE project SET name = ?, updated = ? WHERE id = ?", input.Name, tx.stamp(), input.ProjectID)
+	return updatedProject(input.ProjectID, changed, err)
+}
+
+type setProjectDescriptionInput struct {
+	ProjectID   id      `json:"project_id"`
+	Description *string `json:"description"`
+}
+
+func setProjectDescription(ctx context.Context, tx *writeTx, input setProjectDescriptionInput) (payload, error) {
+	changed, err := tx.exec(ctx, "UPDATE project SET description = ?, updated = ? WHERE id = ?", input.Description, tx.stamp(), input.ProjectID)
+	return updatedProject(input.ProjectID, changed, err)
+}
+
+func updatedProject(project id, changed int64, err error) (payload, error) {
+	if err == nil && changed == 0 {
+		err = refuse("Update failed")
+	}
+	return payload{"id": project}, err
+}

@@ -13,16 +13,25 @@ func queryResolvers() map[string]resolver {
 		"hello":             hello,
 		"api":               apiInfo,
 		"auth_info":         authInfo,
+		"reference_data":    referenceData,
 		"get_task_run_info": taskRunInfo,
+		"mapped_children":   mappedChildren,
 	}
 }
 
 // mutationResolvers are the root fields of Mutation.
 func mutationResolvers() map[string]resolver {
 	return map[string]resolver{
-		"create_tenant":  mutation(createTenant),
-		"create_project": mutation(createProject),
-		"delete_project": mutation(deleteProject),
+		"create_tenant":          mutation(createTenant),
+		"delete_tenant":          mutation(deleteTenant),
+		"update_tenant_name":     mutation(updateTenantName),
+		"update_tenant_slug":     mutation(updateTenantSlug),
+		"update_tenant_settings": mutation(updateTenantSettings),
+
+		"create_project":          mutation(createProject),
+		"delete_project":          mutation(deleteProject),
+		"set_project_name":        mutation(setProjectName),
+		"set_project_description": mutation(setProjectDescription),
 
 		"create_flow":                        mutation(createFlow),
 		"create_flow_from_compressed_string": mutation(createCompressedFlow),
@@ -30,8 +39,21 @@ func mutationResolvers() map[string]resolver {
 		"register_edges":                     mutation(registerEdges),
 		"archive_flow":                       mutation(archiveFlow),
 		"delete_flow":                        mutation(deleteFlow),
+		"update_flow_project":                mutation(updateFlowProject),
 		"set_schedule_active":                mutation(setScheduleActive),
 		"set_schedule_inactive":              mutation(setScheduleInactive),
+		"enable_flow_heartbeat":              mutation(switchHeartbeat(true)),
+		"disable_flow_heartbeat":             mutation(switchHeartbeat(false)),
+		"enable_flow_lazarus_process":        mutation(switchLazarus(true)),
+		"disable_flow_lazarus_process":       mutation(switchLazarus(false)),
+
+		"delete_flow_group":                 mutation(deleteFlowGroup),
+		"set_flow_group_description":        mutation(setFlowGroupDescription),
+		"set_flow_group_labels":             mutation(setFlowGroupLabels),
+		"set_flow_group_default_parameters": mutation(setFlowGroupParameters),
+		"set_flow_group_run_config":         mutation(setFlowGroupRunConfig),
+		"set_flow_group_schedule":           mutation(setFlowGroupSchedule),
+		"delete_flow_group_schedule":        mutation(deleteFlowGroupSchedule),
 
 		"create_flow_run":             mutation(createFlowRun),
 		"delete_flow_run":             mutation(deleteFlowRun),
@@ -47,8 +69,12 @@ func mutationResolvers() map[string]resolver {
 		"set_task_run_states": mutation(setTaskRunStates),
 		"cancel_flow_run":     mutation(cancelFlowRun),
 
-		"register_agent":    mutation(registerAgent),
-		"get_runs_in_queue": getRunsInQueue,
+		"register_agent":      mutation(registerAgent),
+		"delete_agent":        mutation(deleteAgent),
+		"create_agent_config": mutation(createAgentConfig),
+		"update_agent_config": mutation(updateAgentConfig),
+		"delete_agent_config": mutation(deleteAgentConfig),
+		"get_runs_in_queue":   getRunsInQueue,
 
 		"write_run_logs":           mutation(writeRunLogs),
 		"create_task_run_artifact": mutation(createArtifact),

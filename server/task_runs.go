@@ -144,7 +144,7 @@ func (s *taskRunState) payload() payload {
 	return payload{"id": s.id, "version": s.version, "state": s.state, "serialized_state": json.RawMessage(s.serialized)}
 }
 
-// taskRunInfo answers get_task_run_info; null for a task run that does not exist.
+// taskRunInfo answers get_task_run_info.
 func taskRunInfo(ctx context.Context, c *call) (any, error) {
 	var taskRun id
 	if err := c.decode("task_run_id", &taskRun); err != nil {
@@ -153,7 +153,7 @@ func taskRunInfo(ctx context.Context, c *call) (any, error) {
 	var found taskRunState
 	err := c.store.row(ctx, "SELECT id, version, state, serialized_state FROM task_run WHERE id = ?", []any{taskRun}, found.targets()...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil //nolint:nilnil // null
+		return nil, badInput("Invalid task run ID")
 	}
 	return found.payload(), err
 }
