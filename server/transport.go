@@ -105,7 +105,7 @@ func (e *endpoint) execute(w http.ResponseWriter, r *http.Request, sent request,
 				errcode.Set(problem, codeBadInput)
 			}
 		}
-		e.write(w, http.StatusBadRequest, &graphql.Response{Errors: problems})
+		e.write(w, http.StatusBadRequest, &graphql.Response{Errors: explainRefusals(e.schema, problems)})
 		return
 	}
 	if depth := selectionDepth(operation.Operation.SelectionSet); depth > maxSelectionDepth {
