@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -213,10 +212,7 @@ func TestANewScheduleDeletesTheWaitingRunsOfTheOld(t *testing.T) {
 	scheduled := func(flow string, auto bool, name string) {
 		run := a.run(flow, m{"flow_run_name": name, "scheduled_start_time": "2030-01-01"})
 		if auto {
-			assert.NilError(t, a.server.store.write(t.Context(), func(ctx context.Context, tx *writeTx) error {
-				_, err := tx.exec(ctx, "UPDATE flow_run SET auto_scheduled = TRUE WHERE id = ?", run)
-				return err
-			}))
+			a.sql("UPDATE flow_run SET auto_scheduled = TRUE WHERE id = ?", run)
 		}
 		if name == "running" {
 			a.setFlowRun(run, "Running")

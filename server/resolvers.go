@@ -80,6 +80,15 @@ func mutationResolvers() map[string]resolver {
 		"create_task_run_artifact": mutation(createArtifact),
 		"update_task_run_artifact": mutation(updateArtifact),
 		"delete_task_run_artifact": mutation(deleteArtifact),
+
+		"create_cloud_hook":       mutation(createCloudHook),
+		"test_cloud_hook":         testCloudHook,
+		"delete_cloud_hook":       mutation(deleteCloudHook),
+		"set_cloud_hook_active":   mutation(setCloudHookActive),
+		"set_cloud_hook_inactive": mutation(setCloudHookInactive),
+		"mark_message_as_read":    mutation(markMessageAsRead),
+		"mark_message_as_unread":  mutation(markMessageAsUnread),
+		"delete_message":          mutation(deleteMessage),
 	}
 }
 

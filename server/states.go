@@ -38,7 +38,7 @@ func setFlowRunStates(ctx context.Context, tx *writeTx, input setFlowRunStatesIn
 
 // setFlowRunState adds a state to the history of a flow run and makes it the current one. In the same transaction it
 // does what Server does in triggers and around them: it takes the lock of Submitted, cancels task runs, moves
-// start_time, end_time and heartbeat, and records the agent that submitted the run.
+// start_time, end_time and heartbeat, records the agent that submitted the run, and calls cloud hooks.
 func setFlowRunState(ctx context.Context, tx *writeTx, flowRun string, s *state) error {
 	var tenant, submitted sql.NullString
 	var version int64
@@ -70,6 +70,9 @@ func setFlowRunState(ctx context.Context, tx *writeTx, flowRun string, s *state)
 		(id, created, updated, tenant_id, flow_run_id, timestamp, state, message, start_time, serialized_state, version)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		stateID, now, now, tenant, flowRun, now, s.kind, s.message, s.start, string(s.raw), version); err != nil {
+		return err
+	}
+	if err := callHooks(ctx, tx, flowRun, stateID, s); err != nil {
 		return err
 	}
 	_, err = tx.exec(ctx, `UPDATE flow_run SET updated = ?1, version = ?2, state = ?3, state_timestamp = ?1, state_message = ?4,

@@ -11,9 +11,10 @@ import (
 
 // store is the database of a server, whichever it is.
 type store struct {
-	log *slog.Logger
-	now func() time.Time
-	db  database
+	log   *slog.Logger
+	now   func() time.Time
+	db    database
+	hooks *hookSender
 
 	readTime time.Duration // what a statement for a query may take
 }
@@ -62,7 +63,7 @@ func openStore(ctx context.Context, options Options, now func() time.Time, log *
 	if err != nil {
 		return nil, err
 	}
-	s := &store{log: log, now: now, db: db, readTime: maxReadTime}
+	s := &store{log: log, now: now, db: db, hooks: newHookSender(log), readTime: maxReadTime}
 	err = s.write(ctx, func(ctx context.Context, tx *writeTx) error {
 		if err := migrate(ctx, tx, log); err != nil {
 			return err
@@ -70,9 +71,12 @@ func openStore(ctx context.Context, options Options, now func() time.Time, log *
 		return addDefaultTenant(ctx, tx)
 	})
 	if err != nil {
-		return nil, errors.Join(err, db.close())
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *store) close() error { return s.db.close() }
+func (s *store) close() error {
+	s.hooks.close()
+	return s.db.close()
+}

@@ -12,8 +12,9 @@ import (
 type writeTx struct {
 	db      database
 	tx      transaction
-	now     time.Time   // of the transaction: created, updated and the like
-	headers http.Header // of the request
+	now     time.Time     // of the transaction: created, updated and the like
+	headers http.Header   // of the request
+	posts   []hookRequest // to be sent after the commit
 }
 
 // stamp gives the time of the transaction as it is stored.
@@ -44,13 +45,17 @@ func (s *store) writeOnce(ctx context.Context, f func(context.Context, *writeTx)
 			err = errors.Join(err, tx.rollback(ctx))
 		}
 	}()
-	if err := f(ctx, &writeTx{db: s.db, tx: tx, now: s.now()}); err != nil {
+	t := &writeTx{db: s.db, tx: tx, now: s.now()}
+	if err := f(ctx, t); err != nil {
 		return err
 	}
 	if err := tx.commit(ctx); err != nil {
 		return err
 	}
 	committed = true
+	for _, request := range t.posts {
+		s.hooks.send(request)
+	}
 	return nil
 }
 
