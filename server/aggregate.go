@@ -43,7 +43,7 @@ func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alia
 	return "(SELECT " + concat([]string{o.expression(), q.dialect.oneForAll()}) + " FROM " + r.from + r.where + r.end + ")", nil
 }
 
-// figures is an expression for the JSON of count, min and max.
+// figures is an expression for the JSON of count, min, max, sum and avg.
 func (q *query) figures(t *table, alias string, selection ast.SelectionSet) (string, error) {
 	typeName := t.name + "_aggregate_fields"
 	var o objectBuilder
@@ -57,8 +57,8 @@ func (q *query) figures(t *table, alias string, selection ast.SelectionSet) (str
 				return "", err
 			}
 			o.add(field.Alias, count)
-		default: // min, max
-			o.add(field.Alias, q.extremes(t, alias, field))
+		default: // min, max, sum, avg
+			o.add(field.Alias, q.figuresOfColumns(t, alias, field))
 		}
 	}
 	return o.expression(), nil
@@ -91,8 +91,8 @@ func (q *query) count(t *table, alias string, field graphql.CollectedField) (str
 	return "count(DISTINCT " + concat(texts) + ")", nil
 }
 
-// extremes is an expression for the JSON of the smallest or largest values of columns.
-func (q *query) extremes(t *table, alias string, field graphql.CollectedField) string {
+// figuresOfColumns is an expression for the JSON of one figure of each of some columns.
+func (q *query) figuresOfColumns(t *table, alias string, field graphql.CollectedField) string {
 	typeName := t.name + "_aggregate_fields"
 	if field.Definition != nil {
 		typeName = field.Definition.Type.Name()
@@ -103,8 +103,21 @@ func (q *query) extremes(t *table, alias string, field graphql.CollectedField) s
 			o.add(selected.Alias, quoteText(string(quoteJSON(typeName))))
 			continue
 		}
-		column := t.columns[selected.Name]
-		o.add(selected.Alias, q.dialect.jsonText(column.scalar, q.dialect.extreme(field.Name, column.scalar, alias+"."+quoteIdentifier(column.name))))
+		scalar, value := q.figure(field.Name, t.columns[selected.Name], alias)
+		o.add(selected.Alias, q.dialect.jsonText(scalar, value))
 	}
 	return o.expression()
+}
+
+// figure is an aggregate of a column, min, max, sum or avg, and the scalar that it is of.
+func (q *query) figure(name string, c *column, alias string) (scalar, value string) {
+	value = alias + "." + quoteIdentifier(c.name)
+	switch name {
+	case "sum":
+		return "Int", "sum(" + value + ")"
+	case "avg": // numeric in PostgreSQL
+		return "Float", "CAST(avg(" + value + ") AS DOUBLE PRECISION)"
+	default:
+		return c.scalar, q.dialect.extreme(name, c.scalar, value)
+	}
 }

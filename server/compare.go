@@ -46,6 +46,8 @@ func (q *query) comparison(c *column, value string, m member) (string, error) {
 		return q.hasKeys(value, member{"_has_keys_all", m.value})
 	case "_like", "_nlike", "_ilike", "_nilike":
 		return q.pattern(value, m)
+	case "_regex", "_nregex", "_iregex", "_niregex":
+		return q.regex(value, m)
 	}
 	operand, err := bindable(c, m.value)
 	if err != nil {

@@ -27,6 +27,8 @@ type dialect interface {
 	// text, _ any character and \ takes the next character as it is.
 	like(value, pattern string, foldCase bool) string
 	boundPattern(pattern string, foldCase bool) string
+	// matches holds for a text a part of which matches a bound regular expression.
+	matches(value, expression string, foldCase bool) string
 	// jsonEqual holds for a JSON value that equals a bound one, whatever the order of keys and the spelling of numbers.
 	jsonEqual(value, other string) string
 	// jsonContains holds for a JSON value that contains another, as PostgreSQL's @> does.

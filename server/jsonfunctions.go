@@ -12,9 +12,14 @@ import (
 	"modernc.org/sqlite"
 )
 
-// sqliteDriver gives a driver whose connections know the comparisons of PostgreSQL's jsonb, which SQLite lacks.
+// sqliteDriver gives a driver whose connections know the comparisons of PostgreSQL's jsonb and its regular expressions,
+// which SQLite lacks.
 func sqliteDriver() (*sqlite.Driver, error) {
 	drv := &sqlite.Driver{}
+	matches, err := textMatcher()
+	if err != nil {
+		return nil, err
+	}
 	for name, compare := range map[string]func(document, other string) bool{
 		"jsonb_equal": func(document, other string) bool {
 			a, b := decodeJSON(document), decodeJSON(other)
@@ -27,6 +32,7 @@ func sqliteDriver() (*sqlite.Driver, error) {
 			}
 			return containsJSON(a, b)
 		},
+		"text_matches": matches,
 		"jsonb_has_key": func(document, key string) bool {
 			switch document := decodeJSON(document).(type) {
 			case map[string]any:

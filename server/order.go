@@ -47,8 +47,11 @@ func (q *query) orderTerms(terms []string, t *table, alias string, raw json.RawM
 			terms = append(terms, within(alias+"."+quoteIdentifier(column.name))+direction)
 			continue
 		}
-		relation, ok := t.relations[m.name]
-		if !ok {
+		relation, add := t.relations[m.name], q.orderTerms
+		if relation == nil {
+			relation, add = t.relations[aggregated(m.name)], q.orderFigures
+		}
+		if relation == nil {
 			return nil, badInput("%s has no column or relation %q", t.name, m.name)
 		}
 		target := q.alias()
@@ -56,8 +59,51 @@ func (q *query) orderTerms(terms []string, t *table, alias string, raw json.RawM
 			return within("(SELECT " + value + " FROM " + quoteIdentifier(relation.target.name) + " AS " + target +
 				" WHERE " + target + "." + quoteIdentifier(relation.to) + " = " + alias + "." + quoteIdentifier(relation.from) + ")")
 		}
-		if terms, err = q.orderTerms(terms, relation.target, target, m.value, inner, depth+1); err != nil {
+		if terms, err = add(terms, relation.target, target, m.value, inner, depth+1); err != nil {
 			return nil, err
+		}
+	}
+	return terms, nil
+}
+
+// orderFigures adds the terms of an object such as {count: desc, max: {created: asc}}, which is about all rows that a
+// relation leads to.
+func (q *query) orderFigures(terms []string, t *table, alias string, raw json.RawMessage, within func(string) string, _ int) ([]string, error) {
+	members, err := decodeObject(raw)
+	if err != nil {
+		return nil, badInput("order_by must be an object, not %s", raw)
+	}
+	add := func(value string, wanted json.RawMessage) error {
+		direction, err := direction(wanted, false)
+		terms = append(terms, within(value)+direction)
+		return err
+	}
+	for _, m := range members {
+		switch {
+		case isNull(m.value):
+			continue
+		case m.name == "count":
+			if err := add("count(*)", m.value); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		columns, err := decodeObject(m.value)
+		if err != nil {
+			return nil, badInput("%s of order_by must be an object, not %s", m.name, m.value)
+		}
+		for _, c := range columns {
+			column := t.columns[c.name]
+			if column == nil {
+				return nil, badInput("%s has no column %q", t.name, c.name)
+			}
+			if isNull(c.value) {
+				continue
+			}
+			_, value := q.figure(m.name, column, alias)
+			if err := add(value, c.value); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return terms, nil

@@ -107,6 +107,7 @@ const (
 	pgInvalidText          = "22P02"
 	pgUntranslatable       = "22P05"
 	pgOutOfRange           = "22003"
+	pgInvalidRegex         = "2201B"
 )
 
 func (d *postgresDatabase) explain(err error) error {
@@ -121,7 +122,7 @@ func (d *postgresDatabase) explain(err error) error {
 		return refuse(foreignKeyViolation)
 	case pgSerializationFailure, pgDeadlock:
 		return &apiError{message: "The database is busy.", code: codeTryAgain}
-	case pgInvalidText, pgUntranslatable, pgOutOfRange:
+	case pgInvalidText, pgUntranslatable, pgOutOfRange, pgInvalidRegex:
 		return badInput("%s", dbErr.Message)
 	}
 	return err

@@ -83,6 +83,13 @@ func (postgresDialect) like(value, pattern string, foldCase bool) string {
 
 func (postgresDialect) boundPattern(pattern string, _ bool) string { return pattern }
 
+func (postgresDialect) matches(value, expression string, foldCase bool) string {
+	if foldCase {
+		return value + " ~* " + expression
+	}
+	return value + " ~ " + expression
+}
+
 func (postgresDialect) jsonEqual(value, other string) string {
 	return "(" + value + "::jsonb = " + other + "::text::jsonb)"
 }

@@ -91,6 +91,13 @@ func (sqliteDialect) boundPattern(pattern string, foldCase bool) string {
 	return glob.String()
 }
 
+func (sqliteDialect) matches(value, expression string, foldCase bool) string {
+	if foldCase {
+		expression = "'(?i)' || " + expression
+	}
+	return "text_matches(" + value + ", " + expression + ")"
+}
+
 func (sqliteDialect) jsonEqual(value, other string) string {
 	return "jsonb_equal(" + value + ", " + other + ")"
 }

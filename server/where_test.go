@@ -45,6 +45,13 @@ func TestConditions(t *testing.T) {
 		`flow {name: {_nin: ["a", "b"]}}`:              "c1",
 		`flow {name: {_gt: "a", _lte: "c"}}`:           "b1 c1",
 		`flow {version: {_gte: 2}}`:                    "a2",
+		`flow {name: {_regex: "[ab]"}}`:                "a1 a2 b1",
+		`flow {name: {_regex: "B"}}`:                   "",
+		`flow {name: {_iregex: "^B$"}}`:                "b1",
+		`flow {name: {_nregex: "^a"}}`:                 "b1 c1",
+		`flow {name: {_niregex: "A|B"}}`:               "c1",
+		`flow {description: {_regex: "100% \\*"}}`:     "a1",
+		`flow {description: {_nregex: "nothing"}}`:     "a1", // and not where there is no description
 		`flow {version: {_lt: 2}, name: {_like: "a"}}`: "a1",
 		`flow {archived: {_eq: true}}`:                 "a1",
 		`flow {archived: {_neq: true}}`:                "a2 b1 c1",
@@ -187,6 +194,8 @@ func TestValuesThatCannotBeCompared(t *testing.T) {
 		`created: {_gt: 5}`:                                    `invalid input syntax for type timestamp with time zone: "5"`,
 		`version: {_eq: 99999999999}`:                          `value 99999999999 is out of range for type integer`,
 		`tasks: {retry_delay: {_gt: "soon"}}`:                  `invalid input syntax for type interval: "soon"`,
+		`name: {_regex: "("}`:                                  "invalid regular expression: missing closing ): `(`",
+		`name: {_iregex: "` + strings.Repeat(".", 2000) + `"}`: `the regular expression is longer than 1000 characters`,
 		`name: {_like: "` + strings.Repeat("%", 20_000) + `"}`: `the pattern is longer than 10000 characters`,
 	} {
 		got := a.send("{ flow(where: {"+where+"}) { id } }", nil)
