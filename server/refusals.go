@@ -16,6 +16,7 @@ func refusals() map[string]string {
 		values  = "the key-value store is a feature of Prefect Cloud; Prefect Server has none either"
 		secrets = "secrets are kept by Prefect Cloud only; give runs theirs as PREFECT__CONTEXT__SECRETS__NAME"
 		keys    = "keys and logins are a feature of Prefect Cloud; here they are an option of the server"
+		walks   = "functions of the database are not served; follow downstream_edges or upstream_edges of a task"
 	)
 	return map[string]string{
 		"task_tag_limit":                limits,
@@ -39,10 +40,14 @@ func refusals() map[string]string {
 		"delete_api_key": keys,
 		"switch_tenant":  keys,
 		"refresh_token":  keys,
+
+		"utility_downstream_tasks": walks,
+		"utility_upstream_tasks":   walks,
+		"utility_traversal":        walks,
 	}
 }
 
-// tableWrites is the form of the mutations that Hasura has for every table.
+// tableWrites matches the mutations that Hasura has for every table.
 var tableWrites = regexp.MustCompile(`^(?:insert|update|delete)_(\w+?)(?:_one|_many|_by_pk)?$`)
 
 // unknownRootField is how gqlparser says that a root field does not exist.

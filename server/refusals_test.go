@@ -32,7 +32,9 @@ func TestRefusedOperationsSayWhy(t *testing.T) {
 		assert.Check(t, len(got.Errors) == 1 && got.Errors[0].Message == want, got.body)
 		assert.Check(t, is.Equal(got.Errors[0].Extensions["code"], "GRAPHQL_VALIDATION_FAILED"))
 	}
-	got := a.send(`mutation { delete_nothing(input: {}) { success } }`, nil)
+	got := a.send(`{ utility_downstream_tasks(args: {start_task_ids: "{}"}) { depth } }`, nil)
+	assert.Check(t, is.Contains(got.Errors[0].Message, "functions of the database are not served; follow downstream_edges"))
+	got = a.send(`mutation { delete_nothing(input: {}) { success } }`, nil)
 	assert.Check(t, is.Contains(got.Errors[0].Message, `Cannot query field "delete_nothing" on type "Mutation".`))
 }
 
