@@ -44,7 +44,7 @@ func (c cronClock) events(after moment) func() (moment, bool) {
 		next, ok := search.next()
 		for repeats := 1; ok && (next.instant() == after.instant() || given[next.wall]); repeats++ {
 			if repeats == maxCronRepeats {
-				search.current, search.first = last.instant(), false
+				search.current, search.first, ended = last.instant(), false, false
 			} else if repeats > 2*maxCronRepeats {
 				return moment{}, false
 			}

@@ -104,3 +104,13 @@ func (c pythonCase) compare(t *testing.T) bool {
 	return assert.Check(t, slices.Equal(got, want), "%s\nafter %s %s\ngot  %v\nwant %v",
 		c.Schedule, c.After.Format(time.RFC3339Nano), c.Raised, got, want)
 }
+
+func BenchmarkNext(b *testing.B) {
+	s, err := Parse([]byte(`{"clocks": [{"type": "CronClock", "cron": "*/15 9-17 * * mon-fri",
+		"start_date": {"dt": "2022-01-01T09:00:00", "tz": "Europe/Berlin"}}]}`))
+	assert.NilError(b, err)
+	after := time.Date(2024, 5, 5, 5, 5, 5, 5000, time.UTC)
+	for b.Loop() {
+		assert.Assert(b, len(s.Next(after, 10)) == 10)
+	}
+}

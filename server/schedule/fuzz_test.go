@@ -38,7 +38,7 @@ func FuzzSchedules(f *testing.F) {
 		}
 		after := time.UnixMicro(micro)
 		events := s.Next(after, int(n))
-		assert.Check(t, time.Since(begin) < 5*time.Second, "took %s", time.Since(begin))
+		assert.Check(t, time.Since(begin) < 20*time.Second, "took %s", time.Since(begin))
 		assert.Check(t, len(events) <= int(n))
 		if len(s.adjustments) > 0 {
 			return

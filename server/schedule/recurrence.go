@@ -45,6 +45,11 @@ func (r *recurrence) check() error {
 	if !r.hasTimeOfDay() {
 		return errors.New("INTERVAL never reaches BYHOUR, BYMINUTE and BYSECOND")
 	}
+	if len(r.Byeaster) > 0 {
+		option, _ := nearTheEnd(r.ROption)
+		_, ok := iterate(option)()
+		r.never = r.never || !ok
+	}
 	if len(r.Bysetpos) > 0 && !slices.ContainsFunc(r.Bysetpos, func(p int) bool { return max(p, -p) <= r.perPeriod() }) {
 		r.never = true
 	}
@@ -68,6 +73,32 @@ func (r *recurrence) hasTimeOfDay() bool {
 			return false
 		}
 	}
+}
+
+// calendarCycle is the number of seconds after which all but Easter comes again: 400 years.
+const calendarCycle = 146_097 * 86_400
+
+// nearTheEnd moves a rule to the last 800 years before the year 10000, where the library gives up a search; a search in
+// vain for all that time would take seconds. It answers by how many seconds the rule was moved.
+func nearTheEnd(option rrule.ROption) (rrule.ROption, int64) {
+	seconds := int64(max(0, rrule.MAXYEAR-400-option.Dtstart.Year())/400) * calendarCycle
+	option.Dtstart = addSeconds(option.Dtstart, seconds)
+	if !option.Until.IsZero() {
+		option.Until = addSeconds(option.Until, seconds)
+	}
+	return option, seconds
+}
+
+// addSeconds is time.Time.Add for any number of years.
+func addSeconds(t time.Time, seconds int64) time.Time { return time.Unix(t.Unix()+seconds, 0).UTC() }
+
+// iterate gives the times of a rule that was checked.
+func iterate(option rrule.ROption) rrule.Next {
+	rule, err := rrule.NewRRule(option)
+	if err != nil {
+		return func() (time.Time, bool) { return time.Time{}, false }
+	}
+	return rule.Iterator()
 }
 
 // perPeriod is how many times a period has at most, from which BYSETPOS chooses.
@@ -100,7 +131,7 @@ func (r *recurrence) since(instant int64) func() (moment, bool) {
 		len(option.Byhour)+len(option.Byminute)+len(option.Bysecond)+len(option.Byeaster)+len(option.Bysetpos) == 0
 	if period := option.Interval * periods[option.Freq]; period > 0 && (option.Count == 0 || plain) {
 		if skipped := int(from.Unix()-option.Dtstart.Unix())/period - 1; skipped > 0 {
-			option.Dtstart = time.Unix(option.Dtstart.Unix()+int64(skipped)*int64(period), 0).UTC()
+			option.Dtstart = addSeconds(option.Dtstart, int64(skipped)*int64(period))
 			if option.Count > 0 {
 				if option.Count -= skipped; option.Count <= 0 {
 					return end
@@ -108,18 +139,18 @@ func (r *recurrence) since(instant int64) func() (moment, bool) {
 			}
 		}
 	}
-	rule, err := rrule.NewRRule(option)
-	if err != nil {
-		return end
+	var moved int64
+	if len(option.Byeaster) == 0 {
+		option, moved = nearTheEnd(option)
 	}
-	next := rule.Iterator()
+	next := iterate(option)
 	return func() (moment, bool) {
 		for range maxSkipped {
 			t, ok := next()
 			if !ok {
 				break
 			}
-			if !t.Before(from) {
+			if t = addSeconds(t, -moved); !t.Before(from) {
 				return moment{t.UnixMicro(), offset, r.zone}, true
 			}
 		}
