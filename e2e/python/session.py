@@ -58,7 +58,8 @@ def flow_run(flow_run_id):
         "messages": [s.message for s in view.states],
         "parameters": view.parameters,
         "tasks": tasks,
-        "logs": [log.message for log in view.get_logs()],
+        # By default they end with the last change of the run, and thus without what was logged after it.
+        "logs": [log.message for log in view.get_logs(end_time=pendulum.now("utc"))],
     }
 
 
