@@ -24,5 +24,5 @@ func TestLocalDaskExecutorWithProcesses(t *testing.T) {
 	for i := range 8 {
 		history(t, run, fmt.Sprintf("inc-1/%d", i), "Pending", "Running", "Success")
 	}
-	logged(t, run, "total 36")
+	history(t, run, "total-1", "Pending", "Running", "Success") // Prefect loses the logs of these processes
 }
