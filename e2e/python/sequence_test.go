@@ -18,3 +18,14 @@ func TestSequence(t *testing.T) {
 	assert.DeepEqual(t, run.Parameters, object{"x": 41.0, "greeting": "bonjour"})
 	logged(t, run, "bonjour 42")
 }
+
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	defaults, given := runFlow(t, "parameters", nil), runFlow(t, "parameters", object{"a": 1, "d": "ü", "e": nil})
+	run := finish(t, defaults, "Success")
+	assert.DeepEqual(t, run.Parameters, object{"e": object{"f": 1.0}})
+	logged(t, run, "values [0, '', [], None, {'f': 1}]")
+	run = finish(t, given, "Success")
+	assert.DeepEqual(t, run.Parameters, object{"a": 1.0, "d": "ü", "e": nil})
+	logged(t, run, "values [1, '', [], 'ü', None]")
+}
