@@ -60,7 +60,7 @@ generate: ## Generate the API client from schema.graphql and graphql/operations.
 validate: ## Check that the generated code is up to date
 	@.ci/validate
 
-e2e: build demo-image ## Tests on a real engine, and beside the Python agent where PyPI is reached
+e2e: build demo-image ## Tests on a real engine, and with Prefect's Python package where PyPI is reached
 	@VERSION='$(VERSION)' e2e/run-tests
 
 chaos: build ## Agents that are killed, an engine that is restarted, an API that lies: nothing lost, stuck or done twice

@@ -86,6 +86,25 @@ func TestIdempotencyKeys(t *testing.T) {
 		assert ids[0] == ids[1] != ids[2], ids`)
 }
 
+// A version group stands for its newest flow; what waits for an older one is cancelled with it.
+func TestVersionGroups(t *testing.T) {
+	t.Parallel()
+	archived := do[flowRun](t, nil, `
+		client.create_project("version groups")
+		flow = prefect.Flow("versioned", tasks=[prefect.Task("t")])
+		flow.storage = prefect.storage.Local(path="/flows/none.py", stored_as_script=True, add_default_labels=False)
+		later = {"version_group_id": "a group", "scheduled_start_time": pendulum.tomorrow()}
+		old = client.register(flow, "version groups", version_group_id="a group", no_url=True)
+		waiting = client.create_flow_run(**later)
+		new = client.register(flow, "version groups", version_group_id="a group", no_url=True)
+		assert FlowRunView.from_flow_run_id(client.create_flow_run(**later)).flow_id == new != old
+		return flow_run(waiting)`)
+	assert.DeepEqual(t, archived.States, []string{"Scheduled", "Cancelled"})
+	assert.Assert(t, is.Regexp(`^Flow \S+ was archived\.$`, archived.Message))
+	text := refused(t, nil, `client.create_flow_run(version_group_id="no group")`)
+	contains(t, text, "Version group no group has no unarchived flows.")
+}
+
 func TestClientWritesLogs(t *testing.T) {
 	t.Parallel()
 	id := tomorrow(t)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestHeartbeats(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"process", "thread"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()

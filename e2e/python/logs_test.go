@@ -4,6 +4,8 @@ package python
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"gotest.tools/v3/assert"
@@ -25,4 +27,12 @@ func TestThousandsOfLogLinesArriveOnceInOrder(t *testing.T) {
 		want = append(want, fmt.Sprintf("line %d of %d: naïve ☃ 😀\n\tand its second line", i, n))
 	}
 	assert.Assert(t, is.DeepEqual(lines, append(want, "that was it")))
+}
+
+func TestMegabytesOfLogsArrive(t *testing.T) {
+	t.Parallel()
+	run := finish(t, runFlow(t, "megabytes", nil), "Success")
+	for letter, n := range map[string]int{"a": 900_000, "b": 900_000, "é": 200_000, "😀": 200_000} {
+		assert.Check(t, slices.Contains(run.Logs, strings.Repeat(letter, n)), "no line of %s", letter)
+	}
 }

@@ -12,3 +12,14 @@ def chatter(n):
 
 with Flow("chatter", **place("logging_a_lot.py")) as flow:
     chatter(Parameter("n", default=5000))
+
+
+@task
+def megabytes():
+    for letter, n in [("a", 900_000), ("b", 900_000), ("é", 200_000), ("😀", 200_000)]:
+        prefect.context.logger.info(letter * n)
+
+
+# The client sends up to 4 MB of text at once, and what is not ASCII is up to 14 bytes in JSON within JSON.
+with Flow("megabytes", **place("logging_a_lot.py")) as long_lines:
+    megabytes()
