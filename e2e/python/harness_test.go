@@ -174,7 +174,7 @@ func startServer() error {
 	world.server, err = start(environment(path("server-home")), "docker", "prefect", "server", "start",
 		"--data", path("data"),
 		"--listen", "127.0.0.1:"+world.port,
-		"--listen", net.JoinHostPort(gateway, world.port))
+		"--listen", net.JoinHostPort(gateway, world.port), "--insecure")
 	if err != nil {
 		return err
 	}
