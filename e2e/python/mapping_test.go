@@ -10,7 +10,7 @@ import (
 )
 
 func TestMappedTaskWithHundredsOfChildren(t *testing.T) {
-	const n = 250
+	const n = 200
 	id := runFlow(t, "mapping", object{"n": n}) // before the others: it takes longest
 	t.Parallel()
 	run := finish(t, id, "Success")
