@@ -14,14 +14,17 @@ const (
 	lazarusAtATime = 500 // flow runs in one pass
 )
 
-// deadFlowRunsQuery finds flow runs that were submitted or running and whose heartbeat is stale. Those with a task run
-// that is executed or will be are not dead: the zombie killer and the queue look after them.
+// isDead finds flow runs that were submitted or running and whose heartbeat is stale. Those with a task run
+// that is executed or will be are not dead: the zombie killer and the queue look after them. Nor are those of which an
+// agent has just submitted a task run, for a process that has yet to be heard; Server would run these twice.
+const isDead = `flow_run.state IN ('Running', 'Submitted') AND flow_run.heartbeat <= ?1
+		AND NOT EXISTS (SELECT 1 FROM task_run WHERE task_run.flow_run_id = flow_run.id
+			AND (task_run.state IN ('Scheduled', 'Paused', 'Resume', 'Retrying', 'Running', 'Cancelling')
+				OR task_run.state = 'Submitted' AND task_run.state_timestamp > ?1))`
+
 const deadFlowRunsQuery = `SELECT flow_run.id, coalesce(flow_group.settings, '{}')
 	FROM flow_run JOIN flow ON flow.id = flow_run.flow_id JOIN flow_group ON flow_group.id = flow.flow_group_id
-	WHERE flow_run.state IN ('Running', 'Submitted') AND flow_run.heartbeat <= ?
-		AND NOT EXISTS (SELECT 1 FROM task_run WHERE task_run.flow_run_id = flow_run.id
-			AND task_run.state IN ('Scheduled', 'Paused', 'Resume', 'Retrying', 'Running', 'Cancelling'))
-	ORDER BY flow_run.updated`
+	WHERE ` + isDead + ` ORDER BY flow_run.updated`
 
 // rescheduleDeadFlowRuns is a pass of Lazarus (Server, services/towel/lazarus.py).
 func (s *store) rescheduleDeadFlowRuns(ctx context.Context, cutoff time.Time) error {
@@ -41,8 +44,8 @@ func (s *store) rescheduleDeadFlowRuns(ctx context.Context, cutoff time.Time) er
 // come back to life, or another server been faster.
 func rescheduleDead(ctx context.Context, tx *writeTx, flowRun string, cutoff time.Time) error {
 	var attempts int64
-	err := tx.row(ctx, `SELECT coalesce(times_resurrected, 0) FROM flow_run
-		WHERE id = ? AND state IN ('Running', 'Submitted') AND heartbeat <= ? FOR UPDATE`, []any{flowRun, formatTime(cutoff)}, &attempts)
+	err := tx.row(ctx, "SELECT coalesce(times_resurrected, 0) FROM flow_run WHERE "+isDead+" AND id = ?2 FOR UPDATE",
+		[]any{formatTime(cutoff), flowRun}, &attempts)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	} else if err != nil {

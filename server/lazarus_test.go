@@ -103,6 +103,20 @@ func TestWhatLazarusLeavesAlone(t *testing.T) {
 	}
 }
 
+func TestLazarusWaitsForAProcessThatAnAgentHasJustStarted(t *testing.T) {
+	a := newAPI(t)
+	run := a.run(a.register("p", flowOf("f", "a")))
+	a.setFlowRun(run, "Running")
+	a.sleep(20 * time.Minute)
+	a.setTaskRun(a.taskRuns(run)["a"], "Submitted")
+	a.sleep(9 * time.Minute)
+	a.lazarus()
+	assert.Equal(t, a.stateOf(run), "Running")
+	a.sleep(2 * time.Minute)
+	a.lazarus()
+	assert.Equal(t, a.stateOf(run), "Scheduled")
+}
+
 func TestLazarusOnTwoServers(t *testing.T) {
 	place := newPlace(t)
 	a, b := openAPI(t, place), openAPI(t, place)
