@@ -17,7 +17,7 @@ const (
 	// string, which is how it sends variables, a character is up to 14 bytes, so that 56 MB are possible.
 	maxLogBody = 64 << 20
 	// maxLargeBodies is how many requests beyond maxBody are in memory at a time; more wait.
-	maxLargeBodies = 4
+	maxLargeBodies = 2
 )
 
 var (
