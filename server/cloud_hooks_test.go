@@ -165,7 +165,7 @@ func TestCloudHooksOfAVersionGroup(t *testing.T) {
 	}
 	heard := func(flow string) int {
 		a.do("cancel_flow_run", "state", m{"flow_run_id": a.run(flow)})
-		rows := a.read("{ message { id tenant_id } }")["message"].([]any)
+		rows := a.read("{ message(limit: 9) { id tenant_id } }")["message"].([]any)
 		for _, row := range rows {
 			a.do("delete_message", "success", m{"message_id": get(t, row, "id")})
 		}
@@ -180,7 +180,7 @@ func TestMessages(t *testing.T) {
 	a.hook("PREFECT_MESSAGE", nil, "Success")
 	run := a.run(a.register("p", flowOf("etl")), m{"flow_run_name": "misty-heron"})
 	a.setFlowRun(run, "Success")
-	message := get(t, a.read("{ message { id type text read tenant_id content } }"), "message", 0).(m)
+	message := get(t, a.read("{ message(limit: 9) { id type text read tenant_id content } }"), "message", 0).(m)
 	assert.DeepEqual(t, []any{message["type"], message["text"], message["read"], message["tenant_id"]}, []any{"CLOUD_HOOK", nil, false, a.tenant()})
 	assert.Equal(t, get(t, message, "content", "type"), "CLOUD_HOOK")
 	assert.Equal(t, get(t, message, "content", "event", "flow_run", "id"), run)
@@ -194,7 +194,7 @@ func TestMessages(t *testing.T) {
 	} {
 		assert.DeepEqual(t, a.do(test.mutation, "success", m{"message_id": unknownID}), m{"success": false})
 		assert.DeepEqual(t, a.do(test.mutation, "success", m{"message_id": message["id"]}), m{"success": true})
-		assert.DeepEqual(t, a.read("{ message { read } }")["message"], test.want)
+		assert.DeepEqual(t, a.read("{ message(limit: 9) { read } }")["message"], test.want)
 	}
 }
 
@@ -217,7 +217,7 @@ func TestTryingACloudHook(t *testing.T) {
 	assert.Equal(t, get(t, event, "flow_run", "name"), "misty-heron")
 	assert.Equal(t, get(t, event, "state", "state"), "Failed")
 	assert.DeepEqual(t, try(m{"cloud_hook_id": a.hook("PREFECT_MESSAGE", nil, "Failed")}), worked)
-	assert.Equal(t, len(a.read("{ message { id } }")["message"].([]any)), 1)
+	assert.Equal(t, len(a.read("{ message(limit: 9) { id } }")["message"].([]any)), 1)
 
 	assert.DeepEqual(t, try(m{"cloud_hook_id": unknownID}), m{"success": false, "error": "Invalid ID"})
 	assert.DeepEqual(t, try(m{"cloud_hook_id": hook, "flow_run_id": unknownID}), m{"success": false, "error": "Invalid flow run ID."})

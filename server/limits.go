@@ -20,7 +20,7 @@ const (
 )
 
 // growingTables are those that get rows with every run: nobody can want all of them.
-var growingTables = []string{"flow_run", "flow_run_state", "task_run", "task_run_state", "task_run_artifact", "log"}
+var growingTables = []string{"flow_run", "flow_run_state", "task_run", "task_run_state", "task_run_artifact", "log", "message"}
 
 // selectionDepth is how deep objects are nested in a selection, counted like the gateway's graphql-depth-limit: a field
 // without a selection is 0, a fragment adds nothing, and introspection does not count.

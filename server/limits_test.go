@@ -197,6 +197,7 @@ func TestListsThatGrowWithEveryRunNeedALimitOrAComparison(t *testing.T) {
 		`flow_run_state { id }`:               "flow_run_state",
 		`task_run_state { id }`:               "task_run_state",
 		`task_run_artifact { id }`:            "task_run_artifact",
+		`message { id }`:                      "message",
 		`flow_run_aggregate { nodes { id } }`: "nodes",
 		`flow_run_aggregate { aggregate { count } ... on flow_run_aggregate { nodes { id } } }`: "nodes",
 		`flow { flow_runs { id } }`:                        "flow_runs",
