@@ -33,33 +33,31 @@ func TestLogsMayBeLargerThanOtherRequests(t *testing.T) {
 	a := newAPI(t)
 	run := a.run(a.register("p", flowOf("f", "a")))
 
-	// The largest batch of the client in a script that JSON escapes: 7 bytes a character.
-	batch := logBatch(t, run, strings.Repeat("界", 999_000), 4)
-	assert.Assert(t, len(batch) > 27_900_000 && len(batch) < maxLogBody, "%d", len(batch))
+	// A line of the largest size, in a script that the client escapes: 7 bytes a character. A batch may have four.
+	batch := logBatch(t, run, strings.Repeat("界", 999_000), 1)
+	assert.Assert(t, len(batch) > maxBody && 4*len(batch) < maxLogBody, "%d", len(batch))
 	assert.Equal(t, a.post(batch).body, `{"data":{"write_run_logs":{"success":true}}}`)
 	stored := a.read(`query($id: uuid!) { log(where: {flow_run_id: {_eq: $id}}) { message } }`, m{"id": run})["log"].([]any)
-	assert.Equal(t, len(stored), 4)
-	assert.Equal(t, get(t, stored, 3, "message"), strings.Repeat("界", 999_000))
+	assert.Equal(t, len(stored), 1)
+	assert.Equal(t, get(t, stored, 0, "message"), strings.Repeat("界", 999_000))
 
 	const tooLarge = "The request is larger than 5 MB (64 MB if it only writes logs)."
 	text := strings.Repeat("x", maxBody)
 	logs := strings.TrimSuffix(logBatch(t, run, text, 1), "}")
 	for name, body := range map[string]string{
-		"a query":                     `{"query": "query($n: String) { flow(where: {name: {_eq: $n}}) { id } }", "variables": {"n": "` + text + `"}}`,
-		"what is no query":            `{"query": "` + text + `"}`,
-		"logs and something else":     strings.Replace(logs, "{ success } }", "{ success } delete_flow(input: {flow_id: \\\"x\\\"}) { success } }", 1) + "}",
-		"something else with logs":    strings.Replace(logs, "mutation(", "query x { hello } mutation logs(", 1) + `, "operationName": "x"}`,
-		"logs beyond their own limit": logBatch(t, run, strings.Repeat("y", maxLogBody), 1),
+		"a query":                      `{"query": "query($n: String) { flow(where: {name: {_eq: $n}}) { id } }", "variables": {"n": "` + text + `"}}`,
+		"what is no query":             `{"query": "` + text + `"}`,
+		"logs and something else":      strings.Replace(logs, "{ success } }", "{ success } delete_flow(input: {flow_id: \\\"x\\\"}) { success } }", 1) + "}",
+		"something else with logs":     strings.Replace(logs, "mutation(", "query x { hello } mutation logs(", 1) + `, "operationName": "x"}`,
+		"anything beyond that of logs": `{"query": "` + strings.Repeat(" ", maxLogBody) + `"}`,
 	} {
-		for length, reader := range map[string]io.Reader{
-			"known": strings.NewReader(body), "unknown": io.MultiReader(strings.NewReader(body)),
-		} {
-			got := a.postFrom(reader)
-			assert.Check(t, is.Equal(got.status, http.StatusBadRequest), "%s, length %s", name, length)
-			assert.Assert(t, is.Len(got.Errors, 1), "%s, length %s: %.200s", name, length, got.body)
-			assert.Check(t, is.Equal(got.Errors[0].Message, tooLarge), "%s, length %s", name, length)
-		}
+		got := a.post(body)
+		assert.Check(t, is.Equal(got.status, http.StatusBadRequest), name)
+		assert.Assert(t, is.Len(got.Errors, 1), "%s: %.200s", name, got.body)
+		assert.Check(t, is.Equal(got.Errors[0].Message, tooLarge), name)
 	}
+	unknownLength := io.MultiReader(strings.NewReader(`{"query": "`), strings.NewReader(strings.Repeat(" ", maxLogBody)), strings.NewReader(`"}`))
+	assert.Equal(t, a.postFrom(unknownLength).Errors[0].Message, tooLarge)
 	fits := `{"query": "{ hello }", "variables": {"n": "` + strings.Repeat("x", maxBody-200) + `"}}`
 	assert.Equal(t, a.post(fits).body, `{"data":{"hello":"👋"}}`)
 	// Aliases and fragments do not hide what an operation does.
@@ -241,10 +239,8 @@ func TestListsThatAreTooLongAreRefusedNotCut(t *testing.T) {
 	assert.Equal(t, got.Errors[0].Extensions["code"], codeBadInput)
 	assert.Assert(t, got.Data == nil)
 
-	limited := strings.Replace(all, "state(", "state(limit: 200000, ", 1)
+	limited := strings.Replace(all, "state(", "state(limit: 100001, ", 1)
 	assert.Equal(t, len(a.read(limited, m{"run": run})["flow_run_state"].([]any)), maxRows+1)
-	offset := strings.Replace(all, "state(", "state(offset: 1, ", 1)
-	assert.Equal(t, len(a.read(offset, m{"run": run})["flow_run_state"].([]any)), maxRows)
 	count := get(t, a.read(`{ flow_run_state_aggregate { aggregate { count } } }`), "flow_run_state_aggregate", "aggregate", "count")
 	assert.Equal(t, fmt.Sprint(count), fmt.Sprint(maxRows+1))
 }
