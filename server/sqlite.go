@@ -180,6 +180,8 @@ func (d *sqliteDatabase) prepared(ctx context.Context, text string) (*sql.Stmt, 
 //     the next moments; FULL would prevent that at the price of one fsync for each state change, a few hundred a
 //     second on common disks.
 //   - foreign_keys: off by default in SQLite.
+//   - wal_autocheckpoint: 16 MB of log before it is moved into the file, four times the default; log lines of flows
+//     come in bursts of a few MB.
 //   - busy_timeout: far below the 15 s after which Prefect's client gives up.
 func dataSource(path string, readOnly bool) string {
 	settings := url.Values{"_pragma": {
@@ -189,6 +191,7 @@ func dataSource(path string, readOnly bool) string {
 		"foreign_keys(1)",
 		"temp_store(MEMORY)",
 		"cache_size(-8000)",
+		"wal_autocheckpoint(4000)",
 	}}
 	if readOnly {
 		settings.Set("_query_only", "1")
