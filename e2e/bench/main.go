@@ -53,6 +53,7 @@ func sections() []section {
 		{"queue", (*bench).queue},
 		{"states", (*bench).states},
 		{"logs", (*bench).logs},
+		{"mapped", (*bench).mapped},
 	}
 }
 

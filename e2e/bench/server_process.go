@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// loopback is where servers listen that only this machine asks.
+const loopback = "127.0.0.1"
+
 // backend is our server on a database of its own.
 type backend struct {
 	url     string
@@ -22,9 +25,9 @@ type backend struct {
 	client  *http.Client
 }
 
-// startBackend starts a server on the database in dir.
-func (b *bench) startBackend(ctx context.Context, dir string) (*backend, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// startBackend starts a server on the database in dir, at an address of this machine.
+func (b *bench) startBackend(ctx context.Context, dir, host string, more ...string) (*backend, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +37,7 @@ func (b *bench) startBackend(ctx context.Context, dir string) (*backend, error) 
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	s := &backend{url: "http://" + address, client: &http.Client{Timeout: patience, Transport: transport}}
-	s.process = exec.Command(b.ours.args[0], "server", "start", "--listen", address, "--data", dir)
+	s.process = exec.Command(b.ours.args[0], append([]string{"server", "start", "--listen", address, "--data", dir}, more...)...)
 	s.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	s.process.Stdout, s.process.Stderr = &s.output, &s.output
 	if err := s.process.Start(); err != nil {

@@ -22,7 +22,7 @@ func (b *bench) states(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := b.startBackend(ctx, dir)
+	server, err := b.startBackend(ctx, dir, loopback)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (b *bench) logs(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := b.startBackend(ctx, dir)
+	server, err := b.startBackend(ctx, dir, loopback)
 	if err != nil {
 		return err
 	}
