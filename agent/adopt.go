@@ -33,6 +33,7 @@ func (a *Agent) startWatching(work context.Context) watching {
 	var loops sync.WaitGroup
 	loops.Go(func() { w.run(ctx) })
 	loops.Go(func() { a.watchCancellations(ctx, work) })
+	loops.Go(func() { a.keepAlive(ctx) })
 	return watching{w, func() {
 		cancel()
 		waitAtMost(shutdownTimeout, loops.Wait)

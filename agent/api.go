@@ -43,6 +43,8 @@ type API interface {
 	SetFlowRunState(ctx context.Context, runID string, version int, state graphql.State) error
 	// SetTaskRunState sets a task run's state; version is the one that was read.
 	SetTaskRunState(ctx context.Context, taskRunID string, version int, state graphql.State) error
+	// UpdateFlowRunHeartbeat says that a flow run lives.
+	UpdateFlowRunHeartbeat(ctx context.Context, runID string) error
 	// WriteRunLogs appends lines to the logs of flow runs.
 	WriteRunLogs(ctx context.Context, lines ...graphql.RunLog) error
 }

@@ -87,6 +87,7 @@ func (a *Agent) launchInTurn(ctx, work context.Context, d *dueRun) (Container, s
 			return Container{}, "", err
 		}
 	}
+	defer a.whileLaunching(work, d.run.ID)()
 	return a.launch(work, d)
 }
 

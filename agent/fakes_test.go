@@ -26,6 +26,7 @@ type fakeAPI struct {
 	taken       map[string]bool
 	states      map[string][]string // by run: "Type: message"
 	logs        []graphql.RunLog
+	beats       map[string]int // heartbeats by run
 	polls       []time.Time
 	due         []time.Time // of task runs, by metadata query
 	tasks       map[string][]graphql.TaskRun
@@ -44,7 +45,7 @@ type fakeAPI struct {
 }
 
 func newFakeAPI(runs ...graphql.FlowRun) *fakeAPI {
-	return &fakeAPI{runs: runs, taken: map[string]bool{}, states: map[string][]string{}, tasks: map[string][]graphql.TaskRun{}}
+	return &fakeAPI{runs: runs, taken: map[string]bool{}, states: map[string][]string{}, tasks: map[string][]graphql.TaskRun{}, beats: map[string]int{}}
 }
 
 // next pops an error that a list holds for this call.
@@ -205,6 +206,13 @@ func (f *fakeAPI) set(id string, state graphql.State) error {
 	}
 	f.states[id] = append(f.states[id], state.Type+": "+state.Message)
 	f.taken[id] = true
+	return nil
+}
+
+func (f *fakeAPI) UpdateFlowRunHeartbeat(_ context.Context, runID string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beats[runID]++
 	return nil
 }
 

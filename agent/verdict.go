@@ -38,7 +38,7 @@ func judge(c Container, e exit, run graphql.RunStatus, superseded bool) verdict 
 		return leave("the run was taken by another agent")
 	case run.State == submittedType && run.Claim != nil && run.Claim.Attempt != c.attempt():
 		return leave("the run was submitted again")
-	case !e.finished.IsZero() && run.Heartbeat.After(e.finished.Add(clockSkew)):
+	case !c.isCommand() && !e.finished.IsZero() && run.Heartbeat.After(e.finished.Add(clockSkew)):
 		return leave("the run has shown signs of life since")
 	case state.IsScheduled():
 		return leave("the run waits for an agent")

@@ -119,6 +119,12 @@ func (c *Client) SetTaskRunState(ctx context.Context, taskRunID string, version 
 	return err
 }
 
+// UpdateFlowRunHeartbeat says that a flow run lives. An API without the run takes it, too.
+func (c *Client) UpdateFlowRunHeartbeat(ctx context.Context, runID string) error {
+	_, err := updateFlowRunHeartbeat(ctx, c.t, UpdateFlowRunHeartbeatInput{FlowRunId: runID})
+	return err
+}
+
 // WriteRunLogs appends lines to the logs of flow runs. The server stamps lines without a time.
 func (c *Client) WriteRunLogs(ctx context.Context, lines ...RunLog) error {
 	input := WriteRunLogsInput{Logs: make([]WriteRunLogInput, 0, len(lines))}

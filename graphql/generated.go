@@ -363,6 +363,13 @@ type SetTaskRunStatesInput struct {
 // GetStates returns SetTaskRunStatesInput.States, and is useful for accessing the field via an interface.
 func (v *SetTaskRunStatesInput) GetStates() []SetTaskRunStateInput { return v.States }
 
+type UpdateFlowRunHeartbeatInput struct {
+	FlowRunId string `json:"flow_run_id"`
+}
+
+// GetFlowRunId returns UpdateFlowRunHeartbeatInput.FlowRunId, and is useful for accessing the field via an interface.
+func (v *UpdateFlowRunHeartbeatInput) GetFlowRunId() string { return v.FlowRunId }
+
 type WriteRunLogInput struct {
 	// Required by Prefect Server. Optional here, so that one line without it does not spoil a batch.
 	FlowRunId *string `json:"flow_run_id"`
@@ -866,6 +873,14 @@ type __unmappedTaskRunsInput struct {
 
 // GetFlowRunId returns __unmappedTaskRunsInput.FlowRunId, and is useful for accessing the field via an interface.
 func (v *__unmappedTaskRunsInput) GetFlowRunId() string { return v.FlowRunId }
+
+// __updateFlowRunHeartbeatInput is used internally by genqlient
+type __updateFlowRunHeartbeatInput struct {
+	Input UpdateFlowRunHeartbeatInput `json:"input"`
+}
+
+// GetInput returns __updateFlowRunHeartbeatInput.Input, and is useful for accessing the field via an interface.
+func (v *__updateFlowRunHeartbeatInput) GetInput() UpdateFlowRunHeartbeatInput { return v.Input }
 
 // __writeRunLogsInput is used internally by genqlient
 type __writeRunLogsInput struct {
@@ -1897,6 +1912,27 @@ func (v *unmappedTaskRunsTaskRun) GetVersion() int { return v.Version }
 // GetSerializedState returns unmappedTaskRunsTaskRun.SerializedState, and is useful for accessing the field via an interface.
 func (v *unmappedTaskRunsTaskRun) GetSerializedState() *json.RawMessage { return v.SerializedState }
 
+// updateFlowRunHeartbeatResponse is returned by updateFlowRunHeartbeat on success.
+type updateFlowRunHeartbeatResponse struct {
+	// Says that a flow run is alive.
+	UpdateFlowRunHeartbeat *updateFlowRunHeartbeatUpdateFlowRunHeartbeatSuccessPayload `json:"update_flow_run_heartbeat"`
+}
+
+// GetUpdateFlowRunHeartbeat returns updateFlowRunHeartbeatResponse.UpdateFlowRunHeartbeat, and is useful for accessing the field via an interface.
+func (v *updateFlowRunHeartbeatResponse) GetUpdateFlowRunHeartbeat() *updateFlowRunHeartbeatUpdateFlowRunHeartbeatSuccessPayload {
+	return v.UpdateFlowRunHeartbeat
+}
+
+// updateFlowRunHeartbeatUpdateFlowRunHeartbeatSuccessPayload includes the requested fields of the GraphQL type success_payload.
+type updateFlowRunHeartbeatUpdateFlowRunHeartbeatSuccessPayload struct {
+	Success *bool `json:"success"`
+}
+
+// GetSuccess returns updateFlowRunHeartbeatUpdateFlowRunHeartbeatSuccessPayload.Success, and is useful for accessing the field via an interface.
+func (v *updateFlowRunHeartbeatUpdateFlowRunHeartbeatSuccessPayload) GetSuccess() *bool {
+	return v.Success
+}
+
 // writeRunLogsResponse is returned by writeRunLogs on success.
 type writeRunLogsResponse struct {
 	// Stores log lines. Lines that do not belong to a known run are left out.
@@ -2704,6 +2740,40 @@ func unmappedTaskRuns(
 	}
 
 	data_ = &unmappedTaskRunsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by updateFlowRunHeartbeat.
+const updateFlowRunHeartbeat_Operation = `
+mutation updateFlowRunHeartbeat ($input: update_flow_run_heartbeat_input!) {
+	update_flow_run_heartbeat(input: $input) {
+		success
+	}
+}
+`
+
+func updateFlowRunHeartbeat(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UpdateFlowRunHeartbeatInput,
+) (data_ *updateFlowRunHeartbeatResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "updateFlowRunHeartbeat",
+		Query:  updateFlowRunHeartbeat_Operation,
+		Variables: &__updateFlowRunHeartbeatInput{
+			Input: input,
+		},
+	}
+
+	data_ = &updateFlowRunHeartbeatResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
