@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -20,43 +21,51 @@ const (
 	maxLargeBodies = 2
 )
 
-var (
-	errTooLarge   = errors.New("the request is larger than 5 MB (64 MB if it only writes logs)")
-	errUnreadable = errors.New("the request could not be read")
-)
+var errUnreadable = errors.New("the request could not be read")
 
-// bodies reads requests. It is made with room for maxLargeBodies.
-type bodies chan struct{}
+// bodies reads requests.
+type bodies struct {
+	most, mostOfLogs int
+	large            chan struct{} // has room for as many large requests as may be in memory
+}
+
+func newBodies() *bodies {
+	return &bodies{most: maxBody, mostOfLogs: maxLogBody, large: make(chan struct{}, maxLargeBodies)}
+}
+
+func (b *bodies) tooLarge() error {
+	return fmt.Errorf("the request is larger than %d MB (%d MB if it only writes logs)", b.most>>20, b.mostOfLogs>>20)
+}
 
 // read gives the body of a request, and a function to call when it is not needed any more.
-func (b bodies) read(r *http.Request) ([]byte, func(), error) {
+func (b *bodies) read(r *http.Request) ([]byte, func(), error) {
 	done := func() {}
 	var body bytes.Buffer
-	if _, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1)); err != nil {
+	if _, err := body.ReadFrom(io.LimitReader(r.Body, int64(b.most)+1)); err != nil {
 		return nil, done, errUnreadable
 	}
-	if body.Len() <= maxBody {
+	if body.Len() <= b.most {
 		return body.Bytes(), done, nil
 	}
-	if r.ContentLength > maxLogBody {
+	if r.ContentLength > int64(b.mostOfLogs) {
 		discard(r)
-		return nil, done, errTooLarge
+		return nil, done, b.tooLarge()
 	}
 	select {
-	case b <- struct{}{}:
-		done = func() { <-b }
+	case b.large <- struct{}{}:
+		done = func() { <-b.large }
 	case <-r.Context().Done():
 		return nil, done, errUnreadable
 	}
 	if missing := r.ContentLength - int64(body.Len()); missing > 0 {
 		body.Grow(int(missing) + bytes.MinRead)
 	}
-	if _, err := body.ReadFrom(io.LimitReader(r.Body, maxLogBody+1-int64(body.Len()))); err != nil {
+	if _, err := body.ReadFrom(io.LimitReader(r.Body, int64(b.mostOfLogs+1-body.Len()))); err != nil {
 		return nil, done, errUnreadable
 	}
-	if body.Len() > maxLogBody {
+	if body.Len() > b.mostOfLogs {
 		discard(r)
-		return nil, done, errTooLarge
+		return nil, done, b.tooLarge()
 	}
 	return body.Bytes(), done, nil
 }

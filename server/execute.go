@@ -133,7 +133,7 @@ func (e *executable) field(
 		}
 		return project(operation, result, field)
 	}
-	q := &query{catalog: e.catalog, dialect: e.store.db, operation: operation, variables: vars}
+	q := &query{catalog: e.catalog, dialect: e.store.db, maxRows: e.store.maxRows, operation: operation, variables: vars}
 	return e.selectJSON(ctx, q, field)
 }
 
@@ -178,7 +178,7 @@ func (e *executable) readList(ctx context.Context, text string, args []any) (jso
 		return nil, err
 	}
 	if tooMany {
-		return nil, badInput("There are more than %d rows: give a limit, and an offset for the next ones, or a where.", maxRows)
+		return nil, badInput("There are more than %d rows: give a limit, and an offset for the next ones, or a where.", e.store.maxRows)
 	}
 	return list, nil
 }

@@ -30,18 +30,21 @@ func logBatch(t *testing.T, flowRun, line string, lines int) string {
 }
 
 func TestLogsMayBeLargerThanOtherRequests(t *testing.T) {
+	const line = 999_000 // characters at most, in a script that the client escapes: 7 bytes each; a batch may have four
+	assert.Assert(t, line*7 > maxBody && 4*line*7 < maxLogBody)
 	a := newAPI(t)
 	run := a.run(a.register("p", flowOf("f", "a")))
-
-	// A line of the largest size, in a script that the client escapes: 7 bytes a character. A batch may have four.
-	batch := logBatch(t, run, strings.Repeat("界", 999_000), 1)
+	// Sizes that are less work.
+	const maxBody, maxLogBody, characters = 1 << 20, 8 << 20, 200_000
+	a.server.bodies.most, a.server.bodies.mostOfLogs = maxBody, maxLogBody
+	batch := logBatch(t, run, strings.Repeat("界", characters), 1)
 	assert.Assert(t, len(batch) > maxBody && 4*len(batch) < maxLogBody, "%d", len(batch))
 	assert.Equal(t, a.post(batch).body, `{"data":{"write_run_logs":{"success":true}}}`)
 	stored := a.read(`query($id: uuid!) { log(where: {flow_run_id: {_eq: $id}}) { message } }`, m{"id": run})["log"].([]any)
 	assert.Equal(t, len(stored), 1)
-	assert.Equal(t, get(t, stored, 0, "message"), strings.Repeat("界", 999_000))
+	assert.Equal(t, get(t, stored, 0, "message"), strings.Repeat("界", characters))
 
-	const tooLarge = "The request is larger than 5 MB (64 MB if it only writes logs)."
+	const tooLarge = "The request is larger than 1 MB (8 MB if it only writes logs)."
 	text := strings.Repeat("x", maxBody)
 	logs := strings.TrimSuffix(logBatch(t, run, text, 1), "}")
 	for name, body := range map[string]string{
@@ -66,7 +69,8 @@ func TestLogsMayBeLargerThanOtherRequests(t *testing.T) {
 }
 
 func TestFewLargeRequestsAreInMemoryAtATime(t *testing.T) {
-	b := make(bodies, 1)
+	b := newBodies()
+	b.large = make(chan struct{}, 1)
 	request := func(size int) *http.Request {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(strings.Repeat("x", size)))
 		assert.NilError(t, err)
@@ -215,19 +219,21 @@ func TestListsThatGrowWithEveryRunNeedALimitOrAComparison(t *testing.T) {
 }
 
 // manyStates gives a run as many states as a list without limit may have.
-func manyStates(t *testing.T) (a *api, run string) {
+func manyStates(t *testing.T, n int) (a *api, run string) {
 	t.Helper()
 	a = newAPI(t)
 	run = a.run(a.register("p", flowOf("f", "a"))) // has a state, the first
 	a.sql(`INSERT INTO flow_run_state (id, created, updated, flow_run_id, timestamp, state, message, serialized_state, version)
-		WITH RECURSIVE count_up(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM count_up WHERE n < 100000)
+		WITH RECURSIVE count_up(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM count_up WHERE n < CAST(? AS INTEGER))
 		SELECT '00000000-0000-4000-8000-' || substr(CAST(1000000000000 + n AS TEXT), 2), created, created, id, created, 'Running', 'Working.', '{}', n
-		FROM flow_run CROSS JOIN count_up`)
+		FROM flow_run CROSS JOIN count_up`, n)
 	return a, run
 }
 
 func TestListsThatAreTooLongAreRefusedNotCut(t *testing.T) {
-	a, run := manyStates(t)
+	const maxRows = 1000
+	a, run := manyStates(t, maxRows)
+	a.server.store.maxRows = maxRows
 	all := `query($run: uuid!) { flow_run_state(where: {flow_run_id: {_eq: $run}}) { id } }`
 	assert.Equal(t, len(a.read(all, m{"run": run})["flow_run_state"].([]any)), maxRows)
 
@@ -235,20 +241,20 @@ func TestListsThatAreTooLongAreRefusedNotCut(t *testing.T) {
 	got := a.send(all, m{"run": run})
 	assert.Equal(t, got.status, http.StatusOK)
 	assert.Assert(t, is.Len(got.Errors, 1))
-	assert.Equal(t, got.Errors[0].Message, "There are more than 100000 rows: give a limit, and an offset for the next ones, or a where.")
+	assert.Equal(t, got.Errors[0].Message, "There are more than 1000 rows: give a limit, and an offset for the next ones, or a where.")
 	assert.Equal(t, got.Errors[0].Extensions["code"], codeBadInput)
 	assert.Assert(t, got.Data == nil)
 
-	limited := strings.Replace(all, "state(", "state(limit: 100001, ", 1)
+	limited := strings.Replace(all, "state(", "state(limit: 1001, ", 1)
 	assert.Equal(t, len(a.read(limited, m{"run": run})["flow_run_state"].([]any)), maxRows+1)
 	count := get(t, a.read(`{ flow_run_state_aggregate { aggregate { count } } }`), "flow_run_state_aggregate", "aggregate", "count")
 	assert.Equal(t, fmt.Sprint(count), fmt.Sprint(maxRows+1))
 }
 
 func TestAQueryThatTakesTooLongIsStopped(t *testing.T) {
-	a, _ := manyStates(t)
+	a, _ := manyStates(t, 20_000)
 	a.server.store.readTime = 200 * time.Millisecond
-	each := `flow_run { states(where: {message: {_ilike: "%nothing%"}}) { id } }` // looks at 100,000 rows
+	each := `flow_run { states(where: {message: {_ilike: "%nothing%"}}) { id } }` // looks at 20,000 rows
 	queries := []string{
 		`{ flow_run_state(limit: 100000) { ` + each + ` } }`,
 		`{ flow_run_state_aggregate(limit: 100000) { nodes { ` + each + ` } } }`,

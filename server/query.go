@@ -20,6 +20,7 @@ const (
 type query struct {
 	catalog   *catalog
 	dialect   dialect
+	maxRows   int // of a root list without limit
 	operation *graphql.OperationContext
 	variables variables
 	args      []any

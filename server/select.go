@@ -23,8 +23,8 @@ func (q *query) list(t *table, field graphql.CollectedField) (string, error) {
 	text := "SELECT " + row + " AS one FROM " + r.from + r.where + r.end
 	tooMany := "FALSE"
 	if isNull(q.variables.argument(field.Field, "limit")) {
-		text = "SELECT one FROM (" + text + ") AS picked LIMIT " + strconv.Itoa(maxRows+1)
-		tooMany = "count(*) > " + strconv.Itoa(maxRows)
+		text = "SELECT one FROM (" + text + ") AS picked LIMIT " + strconv.Itoa(q.maxRows+1)
+		tooMany = "count(*) > " + strconv.Itoa(q.maxRows)
 	}
 	return "SELECT " + q.dialect.jsonArray("one") + ", " + tooMany + " FROM (" + text + ") AS answer", nil
 }

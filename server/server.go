@@ -46,6 +46,7 @@ type Server struct {
 	log      *slog.Logger
 	store    *store
 	services []service
+	bodies   *bodies
 	handler  http.Handler
 	close    func() error
 }
@@ -81,11 +82,12 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	run.SetQueryCache(newDocumentCache())
 	run.SetParserTokenLimit(maxTokens)
 	key := newKeyCheck(options.APIKey, options.OpenLoopback)
-	endpoint := &endpoint{schema: schema, executor: run, log: log, key: key, bodies: make(bodies, maxLargeBodies)}
+	endpoint := &endpoint{schema: schema, executor: run, log: log, key: key, bodies: newBodies()}
 	return &Server{
 		log:      log,
 		store:    store,
 		services: store.services(options.Services),
+		bodies:   endpoint.bodies,
 		handler:  routes(endpoint, store, page{key, options.Version}),
 		close:    sync.OnceValue(store.close),
 	}, nil

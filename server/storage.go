@@ -17,6 +17,7 @@ type store struct {
 	hooks *hookSender
 
 	readTime time.Duration // what a statement for a query may take
+	maxRows  int           // of a root list without limit
 }
 
 // database is SQLite or PostgreSQL: its connections and its SQL.
@@ -63,7 +64,7 @@ func openStore(ctx context.Context, options Options, now func() time.Time, log *
 	if err != nil {
 		return nil, err
 	}
-	s := &store{log: log, now: now, db: db, hooks: newHookSender(log), readTime: maxReadTime}
+	s := &store{log: log, now: now, db: db, hooks: newHookSender(log), readTime: maxReadTime, maxRows: maxRows}
 	err = s.write(ctx, func(ctx context.Context, tx *writeTx) error {
 		if err := migrate(ctx, tx, log); err != nil {
 			return err

@@ -25,7 +25,7 @@ type endpoint struct {
 	executor *executor.Executor
 	log      *slog.Logger
 	key      keyCheck
-	bodies   bodies
+	bodies   *bodies
 }
 
 // request is the body of a request. Variables may be an object or, as Prefect sends them, a string with its JSON.
@@ -90,8 +90,8 @@ func (e *endpoint) execute(w http.ResponseWriter, r *http.Request, sent request,
 	}
 	ctx := graphql.StartOperationTrace(r.Context())
 	operation, problems := e.executor.CreateOperationContext(ctx, params)
-	if size > maxBody && !onlyWritesLogs(operation) {
-		e.refuseBody(w, errTooLarge)
+	if size > e.bodies.most && !onlyWritesLogs(operation) {
+		e.refuseBody(w, e.bodies.tooLarge())
 		return
 	}
 	if len(problems) == 0 {
