@@ -16,10 +16,6 @@ type cronClock struct {
 // maxCronEvents is after how many times of one clock Python gives up.
 const maxCronEvents = 1000
 
-// maxCronRepeats is after how many times that it has given already a search is hopeless. With croniter 7 and a clock that
-// ticks every quarter of an hour or more often, Python does not get over the hour that is shown twice, and never returns.
-const maxCronRepeats = 100
-
 // events gives the times that croniter finds, of which it takes the second one if the wall clock shows it twice; so a
 // clock that ticks every few minutes pauses for an hour when clocks are turned back. It counts from the second after, so that
 // a time within it is left out.
@@ -35,30 +31,22 @@ func (c cronClock) events(after moment) func() (moment, bool) {
 		search.current += second
 	}
 	given := map[int64]bool{}
-	ended := false
-	var last moment
 	return func() (moment, bool) {
-		if ended || len(given) >= maxCronEvents {
+		if len(given) >= maxCronEvents {
 			return moment{}, false
 		}
 		next, ok := search.next()
 		for repeats := 1; ok && (next.instant() == after.instant() || given[next.wall]); repeats++ {
-			if repeats == maxCronRepeats {
-				search.current, search.first, ended = last.instant(), false, false
-			} else if repeats > 2*maxCronRepeats {
-				return moment{}, false
-			}
 			next, ok = search.next()
 			if ok && repeats == 3 {
-				// Python looks for the next time from here, with a time zone whose times that are shown twice it takes for
-				// the first ones.
+				// Python gets over the repeated hour by another search from here. With croniter 7 that one never returns,
+				// unless the hour is over.
 				after = next
-				search.current, search.first = next.instant(), true
+				search.current = next.instant()
 				next, ok = search.next()
-				ended = given[next.wall]
 			}
 		}
-		given[next.wall], last = true, next
+		given[next.wall] = true
 		return next, ok && (c.end == nil || !c.end.before(next))
 	}
 }
@@ -85,7 +73,6 @@ type cronSearch struct {
 	cronClock
 	zone    *zone
 	current int64 // instant
-	first   bool  // a current time that is shown twice is taken for the first one
 }
 
 // next finds the next time. It is as pendulum reads the wall clock, which may not be the instant that was found.
@@ -93,9 +80,6 @@ func (s *cronSearch) next() (moment, bool) {
 	now := moment{zone: s.zone}
 	now.offset, _ = s.zone.offset(s.current)
 	now.wall = s.current + now.offset
-	if s.first {
-		_, now.offset, _ = s.zone.read(now.wall)
-	}
 	found, ok := s.search(now)
 	if !ok || !found.exists() {
 		return moment{}, false

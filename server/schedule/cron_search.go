@@ -8,8 +8,8 @@ import (
 // maxCronYears is how far croniter looks for the next time.
 const maxCronYears = 50
 
-// next finds the first time after t, on a wall clock that is never changed, that the expression names. byMinute is whether
-// it starts a minute later, with second 0, or a second later.
+// next finds the first minute after t that the expression names, or the first second if it has seconds, on a wall clock that
+// is never changed.
 func (c *cronExpression) next(t time.Time) (time.Time, bool) {
 	if len(c.fields) > secondField {
 		t = t.Add(time.Second).Truncate(time.Second)

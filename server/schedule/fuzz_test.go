@@ -2,9 +2,7 @@ package schedule
 
 import (
 	"bufio"
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +13,7 @@ import (
 // FuzzSchedules reads schedules of any kind. Errors are one line; events are not before the time they are asked after,
 // ascend as far as the wall clock does (see Next), and are soon found.
 func FuzzSchedules(f *testing.F) {
-	file, err := os.Open("testdata/events.jsonl.gz")
-	assert.NilError(f, err)
-	defer file.Close()
-	cases, err := gzip.NewReader(file)
-	assert.NilError(f, err)
-	lines := bufio.NewScanner(cases)
+	lines := bufio.NewScanner(recording(f))
 	lines.Buffer(nil, 1<<20)
 	for n := 0; lines.Scan(); n++ {
 		var c pythonCase

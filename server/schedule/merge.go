@@ -13,7 +13,10 @@ func (c candidate) equal(other candidate) bool {
 
 // merge is heapq.merge: the candidates of all clocks by time. Python leaves the order of candidates that are neither
 // equal nor before one another to the steps of its heap, so these are the steps of its heap.
-type merge []*stream
+type merge struct {
+	heap  []*stream
+	taken bool // the head of the first stream was given; the stream advances when the next one is wanted
+}
 
 type stream struct {
 	head  candidate
@@ -35,55 +38,56 @@ func (s *stream) advance() bool {
 	return ok
 }
 
-func mergeEvents(clocks []*clock, after moment) merge {
-	var m merge
+func mergeEvents(clocks []*clock, after moment) *merge {
+	m := &merge{}
 	for i, c := range clocks {
 		s := &stream{candidate{clock: c}, i, c.events(after)}
 		if s.advance() {
-			m = append(m, s)
+			m.heap = append(m.heap, s)
 		}
 	}
-	for i := len(m)/2 - 1; i >= 0; i-- {
+	for i := len(m.heap)/2 - 1; i >= 0; i-- {
 		m.sift(i)
 	}
 	return m
 }
 
-// next takes the first candidate. It may be called until it has answered false. The stream that a candidate was taken from
-// advances with the next call only, as Python's generators do.
-func (m *merge) next(first bool) (candidate, bool) {
-	if h := *m; !first && len(h) > 0 {
-		if !h[0].advance() {
-			last := len(h) - 1
-			h[0], h = h[last], h[:last]
-			*m = h
+// next takes the first candidate. After it has answered false it must not be called.
+func (m *merge) next() (candidate, bool) {
+	if m.taken {
+		if !m.heap[0].advance() {
+			last := len(m.heap) - 1
+			m.heap[0] = m.heap[last]
+			m.heap = m.heap[:last]
 		}
-		if len(h) > 1 {
-			h.sift(0)
-		}
+		m.sift(0)
 	}
-	if len(*m) == 0 {
+	if len(m.heap) == 0 {
 		return candidate{}, false
 	}
-	return (*m)[0].head, true
+	m.taken = true
+	return m.heap[0].head, true
 }
 
 // sift moves the stream at i to a leaf along the smaller children, and from there up to its place: Python saves
 // comparisons that way.
-func (m merge) sift(i int) {
-	start, moved := i, m[i]
-	for child := 2*i + 1; child < len(m); child = 2*i + 1 {
-		if right := child + 1; right < len(m) && !m[child].before(m[right]) {
+func (m *merge) sift(i int) {
+	if i >= len(m.heap) {
+		return
+	}
+	start, moved := i, m.heap[i]
+	for child := 2*i + 1; child < len(m.heap); child = 2*i + 1 {
+		if right := child + 1; right < len(m.heap) && !m.heap[child].before(m.heap[right]) {
 			child = right
 		}
-		m[i], i = m[child], child
+		m.heap[i], i = m.heap[child], child
 	}
 	for i > start {
 		parent := (i - 1) / 2
-		if !moved.before(m[parent]) {
+		if !moved.before(m.heap[parent]) {
 			break
 		}
-		m[i], i = m[parent], parent
+		m.heap[i], i = m.heap[parent], parent
 	}
-	m[i] = moved
+	m.heap[i] = moved
 }

@@ -3,6 +3,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -114,7 +115,7 @@ func (r *recurrence) perPeriod() int {
 	case rrule.DAILY:
 		return seconds * minutes * hours
 	}
-	return longestPeriod // 366 days; too long a search is no danger here
+	return math.MaxInt // At least weeks: a search in vain is short.
 }
 
 // since gives the times of the rule from one on, which is given as an instant.

@@ -42,9 +42,12 @@ type ticker interface {
 
 // Next computes at most n events after a time, which is taken to the microsecond. It gives up after 10,000 candidates.
 //
-// Events are what Python answers, so near a change of clocks those of an interval clock are neither strictly ascending nor
-// different from each other, and its first one may be the given time itself; adjustments move events in any order.
-// Where Python raises, because a clock has no more times that it can compute, that clock ends.
+// Events are what Python answers, oddities included. When clocks are turned forward, an interval clock gives times twice
+// and out of order; since they were changed, its first event may be the given time itself; adjustments may change the
+// order and take events before it. Whoever creates runs must know which there are already.
+//
+// There are two exceptions. Where a clock of Python's raises, because it knows no more times, that clock ends. And where
+// Python never gets over an hour that is shown twice, a cron clock goes on after that hour.
 func (s *Schedule) Next(after time.Time, n int) []Event {
 	start := moment{after.UnixMicro(), 0, utc}
 	if n <= 0 || after.Year() < 1 || after.Year() > 9999 {
@@ -53,9 +56,12 @@ func (s *Schedule) Next(after time.Time, n int) []Event {
 	var events []Event
 	var last *candidate
 	merged := mergeEvents(s.clocks, start)
-	c, ok := merged.next(true)
-	for seen := 0; ok && seen < maxCandidates; c, ok = merged.next(false) {
-		// Python compares with the event before after that was adjusted.
+	for seen := 0; len(events) < n && seen < maxCandidates; {
+		c, ok := merged.next()
+		if !ok {
+			break
+		}
+		// Python compares with the candidate before when that has been adjusted.
 		if last != nil && last.equal(c) {
 			continue
 		}
@@ -71,9 +77,6 @@ func (s *Schedule) Next(after time.Time, n int) []Event {
 			break
 		}
 		events = append(events, Event{time.UnixMicro(last.time.instant()).UTC(), c.clock.parameters, c.clock.labels})
-		if len(events) == n {
-			break
-		}
 	}
 	return events
 }

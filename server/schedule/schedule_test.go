@@ -36,12 +36,22 @@ func TestAnHourThatIsShownTwiceEnds(t *testing.T) {
 	s := parse(t, `{"clocks": [{"type": "CronClock", "cron": "*/15 * * * *",
 		"start_date": {"dt": "2022-01-01T00:00:00", "tz": "Europe/Berlin"}}]}`)
 	assert.Equal(t, times(s, "2022-10-29T23:20:00Z", 9), "23:30 23:45 01:00 01:15 01:30 01:45 02:00 02:15 02:30")
+
+	s = parse(t, `{"clocks": [{"type": "CronClock", "cron": "* * * * *",
+		"start_date": {"dt": "2022-01-01T00:00:00", "tz": "Europe/Berlin"}}]}`)
+	at := time.Date(2022, 10, 30, 1, 0, 0, 0, time.UTC)
+	for i, e := range s.Next(at.Add(-time.Hour-time.Second), 200) {
+		assert.Equal(t, e.Time, at.Add(time.Duration(i)*time.Minute))
+	}
 }
 
 func TestAClockWithoutMoreTimesLeavesTheOthers(t *testing.T) {
 	s := parse(t, `{"clocks": [{"type": "CronClock", "cron": "0 0 30 2 *"}, {"type": "CronClock", "cron": "0 12 * * * 0 2024"},
 		{"type": "CronClock", "cron": "0 3 * * *"}]}`)
 	assert.Equal(t, times(s, "2024-12-30T00:00:00Z", 6), "03:00 12:00 03:00 12:00 03:00 03:00")
+
+	s = parse(t, `{"clocks": [{"type": "CronClock", "cron": "0 0 31 2 fri#2"}]}`)
+	assert.Equal(t, times(s, "2024-12-30T00:00:00Z", 1), "")
 }
 
 func TestAFixedOffsetIsATimeZone(t *testing.T) {

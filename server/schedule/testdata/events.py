@@ -25,7 +25,7 @@ ZONES = [
     "America/St_Johns", "America/Havana", "Australia/Lord_Howe", "Australia/Lord_Howe", "Pacific/Auckland",
     "Pacific/Chatham", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Tokyo", "Etc/GMT+5", "UTC", "utc", "Etc/UTC",
 ]
-SECONDS = 3  # after which a computation is taken for an endless one
+SECONDS = 2  # after which a computation is taken for an endless one
 FIRST, LAST = datetime(2018, 1, 1), datetime(2035, 12, 31)
 
 # Instants near which clocks are changed somewhere.
@@ -294,9 +294,38 @@ def table():
         for other in (dict(), dict(labels=[]), dict(labels=["a"]), dict(parameter_defaults={"p": 1})):
             emit(Schedule([hourly(), hourly(**other)]), after)
             emit(Schedule([hourly(**other), clocks.CronClock("0 * * * *"), hourly()]), after)
-        emit(Schedule([hourly()], filters=[filters.on_date(2, 30)]), after)  # 10,000 candidates
+        for hours in (10000, 10001):  # candidates
+            emit(Schedule([clocks.IntervalClock(hour)], filters=[filters.on_datetime(after.start_of("hour").add(hours=hours))]),
+                 after)
         emit(Schedule([clocks.CronClock("* * * * *")]), after, 1100)
         emit(Schedule([]), after)
+
+    # The day before and the day of a change of clocks.
+    for zone, days in (("Europe/Berlin", ("2022-03-26", "2022-03-27", "2022-10-29", "2022-10-30")),
+                       ("Australia/Lord_Howe", ("2024-04-06", "2024-04-07", "2024-10-05", "2024-10-06"))):
+        for start in (pendulum.parse(d + t, tz=zone) for d in days for t in ("T00:00", "T09:00:00.000001")):
+            for minutes in (10, 30, 60, 1440):
+                for end in (None, start.at(2, 15), start.add(days=2)):
+                    clock = clocks.IntervalClock(timedelta(minutes=minutes), start_date=start, end_date=end)
+                    emit(Schedule([clock]), start.in_tz("UTC").subtract(hours=2), 40)
+            for cron in ("30 * * * *", "15 2 * * *", "*/20 * * * *", "10,50 1-3 * * *", "5 */2 * * *"):
+                emit(Schedule([clocks.CronClock(cron, start_date=start, end_date=start.at(2, 40))]), afters[0], 40)
+                emit(Schedule([clocks.CronClock(cron, start_date=start)]), start.in_tz("UTC").subtract(minutes=1), 40)
+
+    # Within the hour that is shown twice, of which Dublin calls the second one daylight saving time.
+    for zone in ("Europe/Dublin", "Europe/London", "Europe/Berlin"):
+        for after in ("2022-10-29T23:45:00Z", "2022-10-30T00:20:00.5Z", "2022-10-30T00:30:00Z", "2022-10-30T01:10:00Z"):
+            for cron in ("*/10 * * * *", "30 * * * *", "0 9 * * *"):
+                start = pendulum.datetime(2022, 1, 1, tz=zone)
+                emit(Schedule([clocks.CronClock(cron, start_date=start)]), pendulum.parse(after), 4)
+
+    start = pendulum.datetime(2022, 3, 26, 9, 0, 0, 1, tz="Europe/Berlin")
+    for freq in range(rrule.WEEKLY, rrule.SECONDLY + 1):
+        for options in (dict(), dict(count=50000, interval=2), dict(byminute=0, bysecond=3)):
+            for begin in (start, datetime(2022, 3, 1, 23, 59, 30)):
+                rule = clocks.RRuleClock(rrule.rrule(freq, dtstart=begin, **options), start_date=start)
+                for days in (-30, 0, 20):
+                    emit(Schedule([rule]), start.in_tz("UTC").add(days=days), 5)
 
     good = ScheduleSchema().dump(Schedule(
         [clocks.CronClock("0 9 * * *", start_date=berlin)],
