@@ -19,8 +19,8 @@ import (
 func TestEventsAreThoseThatPythonComputesNow(t *testing.T) {
 	python := filepath.Join(os.Getenv("DOCKER_PREFECT_PYTHON"), "bin", "python")
 	seed := time.Now().Unix()
-	t.Logf("testdata/events.py %d 150", seed)
-	cmd := exec.Command(python, "testdata/events.py", fmt.Sprint(seed), "150")
+	t.Logf("testdata/events.py %d 60", seed)
+	cmd := exec.Command(python, "testdata/events.py", fmt.Sprint(seed), "60")
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

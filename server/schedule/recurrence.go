@@ -13,6 +13,9 @@ import (
 // maxSkipped is how many times of a rule before the wanted ones are looked at, where they cannot be skipped at once.
 const maxSkipped = 1_000_000
 
+// maxExceptions is after how many exceptions between two times the search for them begins anew.
+const maxExceptions = 100
+
 // longestPeriod is longer than all years that Python knows.
 const longestPeriod = int(maxInterval / second)
 
@@ -177,7 +180,10 @@ func (c rruleClock) events(after moment) func() (moment, bool) {
 			if !ok || c.end != nil && c.end.instant() < t.instant() {
 				return moment{}, false
 			}
-			for excepting && except.instant() < t.instant() {
+			for n := 0; excepting && except.instant() < t.instant(); n++ {
+				if n == maxExceptions {
+					exceptions = union(c.exceptRules, c.exceptDates, t.instant())
+				}
 				except, excepting = exceptions()
 			}
 			if excepting && except.instant() == t.instant() || t.instant() == from && !inclusive {
