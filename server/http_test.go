@@ -135,7 +135,7 @@ func TestADefectOfAResolverBecomesAnError(t *testing.T) {
 		schema: schema, store: a.server.store, mutations: mutationResolvers(),
 		queries: map[string]resolver{"hello": func(context.Context, *call) (any, error) { panic("defect") }},
 	})
-	listener := httptest.NewServer(&endpoint{schema: schema, executor: broken, log: a.server.log})
+	listener := httptest.NewServer(&endpoint{schema: schema, executor: broken, log: a.server.log, bodies: newBodies()})
 	defer listener.Close()
 	a.url = listener.URL
 	got := a.post(`{"query": "{ hello auth: __typename }"}`)
