@@ -94,7 +94,7 @@ func replaceSchedule(ctx context.Context, tx *writeTx, group id, document any) (
 		if err := deleteScheduledRuns(ctx, tx, flow); err != nil {
 			return nil, err
 		}
-		if err := scheduleRuns(ctx, tx, flow); err != nil {
+		if err := scheduleRuns(ctx, tx, flow, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -18,32 +18,62 @@ const runsAhead = 10
 // scheduleFlows is a pass of the scheduler: it creates the next runs of every flow that has an active schedule. A flow
 // whose runs cannot be created does not keep others from theirs.
 func (s *store) scheduleFlows(ctx context.Context) error {
-	rows, err := s.query(ctx, "SELECT id FROM flow WHERE is_schedule_active AND NOT archived ORDER BY id", nil)
+	rows, err := s.query(ctx, `SELECT flow.id, coalesce(flow_group.schedule, flow.schedule, '')
+		FROM flow JOIN flow_group ON flow_group.id = flow.flow_group_id
+		WHERE flow.is_schedule_active AND NOT flow.archived ORDER BY flow.id`, nil)
 	if err != nil {
 		return err
 	}
 	var flows []string
+	var schedules []json.RawMessage
 	err = eachRow(rows, func(scan func(...any) error) error {
-		var flow string
-		err := scan(&flow)
-		flows = append(flows, flow)
+		var flow, raw string
+		err := scan(&flow, &raw)
+		flows, schedules = append(flows, flow), append(schedules, json.RawMessage(raw))
 		return err
 	})
-	for _, flow := range flows {
-		if err := s.write(ctx, func(ctx context.Context, tx *writeTx) error { return scheduleRuns(ctx, tx, flow) }); err != nil {
+	if err != nil {
+		return err
+	}
+	for i, flow := range flows {
+		// Before the transaction: the events of an odd rule take their time, and others want to write.
+		planned, err := planRuns(schedules[i], s.now())
+		if err == nil {
+			err = s.write(ctx, func(ctx context.Context, tx *writeTx) error { return scheduleRuns(ctx, tx, flow, planned) })
+		}
+		if err != nil {
 			s.log.Error("The runs of a flow could not be created from its schedule", "flow", flow, "error", err)
 		}
 	}
-	return err
+	return nil
+}
+
+// plan is the events of a schedule that come next after a time.
+type plan struct {
+	raw    json.RawMessage
+	after  time.Time
+	events []schedule.Event
+}
+
+func planRuns(raw json.RawMessage, now time.Time) (*plan, error) {
+	if isNull(raw) {
+		return &plan{}, nil
+	}
+	parsed, err := schedule.Parse(raw)
+	if err != nil {
+		return nil, refuse("The schedule cannot be read: %v", err)
+	}
+	return &plan{raw, now, parsed.Next(now, runsAhead)}, nil
 }
 
 // scheduleRuns creates runs for the next events of a flow's schedule, for which the schedule of its flow group stands
-// in (Server, api/flows.py). It does nothing for a flow that is archived or whose schedule is not active.
+// in (Server, api/flows.py). It does nothing for a flow that is archived or whose schedule is not active. planned, if
+// not nil, is used unless the schedule has been changed since.
 //
 // Events without parameters and labels of their own get a run only if they are later than the last run that was created
 // so; the others count by their idempotency key, since many may be due at the same time. The keys also keep several
 // servers on one database from creating a run twice.
-func scheduleRuns(ctx context.Context, tx *writeTx, flow string) error {
+func scheduleRuns(ctx context.Context, tx *writeTx, flow string, planned *plan) error {
 	var own, ofGroup json.RawMessage
 	err := tx.row(ctx, `SELECT flow.schedule, flow_group.schedule FROM flow JOIN flow_group ON flow_group.id = flow.flow_group_id
 		WHERE flow.id = ? AND flow.is_schedule_active AND NOT flow.archived FOR NO KEY UPDATE OF flow`,
@@ -57,18 +87,19 @@ func scheduleRuns(ctx context.Context, tx *writeTx, flow string) error {
 	if raw == nil {
 		return nil
 	}
-	parsed, err := schedule.Parse(raw)
-	if err != nil {
-		return refuse("The schedule cannot be read: %v", err)
+	if planned == nil || string(planned.raw) != string(raw) {
+		if planned, err = planRuns(raw, tx.now); err != nil {
+			return err
+		}
 	}
 	var last sql.NullString
 	err = tx.row(ctx, "SELECT max(scheduled_start_time) FROM flow_run WHERE flow_id = ? AND auto_scheduled", []any{flow}, &last)
 	if err != nil {
 		return err
 	}
-	for _, event := range parsed.Next(tx.now, runsAhead) {
+	for _, event := range planned.events {
 		special := !isEmpty(event.Parameters) || event.Labels != nil
-		if !special && event.Time.Compare(tx.now) <= 0 || !special && last.Valid && formatTime(event.Time) <= last.String {
+		if !special && (!event.Time.After(planned.after) || last.Valid && formatTime(event.Time) <= last.String) {
 			continue
 		}
 		if err := scheduleRun(ctx, tx, flow, event, special); err != nil {

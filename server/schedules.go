@@ -35,7 +35,7 @@ func activateSchedule(ctx context.Context, tx *writeTx, flow string) (bool, erro
 	if _, err = tx.exec(ctx, "UPDATE flow SET is_schedule_active = TRUE, updated = ? WHERE id = ?", tx.stamp(), flow); err != nil {
 		return false, err
 	}
-	return true, scheduleRuns(ctx, tx, flow)
+	return true, scheduleRuns(ctx, tx, flow, nil)
 }
 
 // checkScheduleParameters refuses a schedule whose runs could not be created: every required parameter needs a default
