@@ -89,13 +89,7 @@ func TestTheAgentOutlivesTheAPI(t *testing.T) {
 	assert.NilError(t, syscall.Kill(groupPID(t, w.server), syscall.SIGINT))
 	w.server.status(t)
 	agent.waitFor(t, "the Prefect API is unavailable")
-	var data string
-	for i, arg := range w.server.cmd.Args {
-		if arg == "--data" {
-			data = w.server.cmd.Args[i+1]
-		}
-	}
-	start(t, w.env, "docker", append([]string{"prefect", "server", "start", "--data", data}, w.server.cmd.Args[len(w.server.cmd.Args)-4:]...)...)
+	start(t, w.env, w.server.cmd.Args[0], w.server.cmd.Args[1:]...)
 	agent.waitFor(t, "the Prefect API answers again")
 	id := w.create(t, flowRun{})
 	w.waitState(t, id, "Success")

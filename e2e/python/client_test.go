@@ -105,6 +105,35 @@ func TestVersionGroups(t *testing.T) {
 	contains(t, text, "Version group no group has no unarchived flows.")
 }
 
+// What is set for a flow group holds for all versions of a flow, and before what the flow itself says.
+func TestFlowGroups(t *testing.T) {
+	t.Parallel()
+	do[any](t, nil, `
+		client.create_project("flow groups")
+		flow = prefect.Flow("grouped", tasks=[prefect.Parameter("x", default=1)])
+		flow.storage = prefect.storage.Local(path="/flows/none.py", stored_as_script=True, add_default_labels=False)
+		flow.run_config = DockerRun(image="of-the-flow", labels=["of-the-flow"])
+		flow_id = client.register(flow, "flow groups", no_url=True)
+		group = client.graphql('{ flow_by_pk(id: "%s") { flow_group_id } }' % flow_id).data.flow_by_pk.flow_group_id
+
+		def set(name, **what):
+			mutation = "mutation($input: %s_input!) { %s(input: $input) { success } }" % (name, name)
+			assert client.graphql(mutation, variables={"input": {"flow_group_id": group, **what}}).data[name].success
+
+		def run():
+			view = FlowRunView.from_flow_run_id(client.create_flow_run(flow_id, scheduled_start_time=pendulum.tomorrow()))
+			return view.labels, view.run_config.image, view.parameters
+
+		assert run() == (["of-the-flow"], "of-the-flow", {"x": 1}), run()
+		set("set_flow_group_run_config", run_config=DockerRun(image="of-the-group", labels=["b", "a"]).serialize())
+		set("set_flow_group_default_parameters", parameters={"x": 2})
+		assert run() == (["a", "b"], "of-the-group", {"x": 2}), run()
+		set("set_flow_group_labels", labels=["c"])
+		assert run() == (["c"], "of-the-group", {"x": 2}), run()
+		flow_id = client.register(flow, "flow groups", no_url=True)
+		assert run() == (["c"], "of-the-group", {"x": 2}), run()`)
+}
+
 func TestClientWritesLogs(t *testing.T) {
 	t.Parallel()
 	id := tomorrow(t)

@@ -42,7 +42,12 @@ func runFlow(t *testing.T, flow string, parameters object) string {
 func waitFor(t *testing.T, id string, states ...string) {
 	t.Helper()
 	waitForState(t, id, states...)
-	for _, container := range containers(t, id) {
+	awaitContainers(t, id)
+}
+
+func awaitContainers(t *testing.T, runID string) {
+	t.Helper()
+	for _, container := range containers(t, runID) {
 		_ = exec.CommandContext(t.Context(), "docker", "wait", container).Run() // it may be gone meanwhile
 	}
 }

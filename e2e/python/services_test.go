@@ -96,14 +96,17 @@ func (s *site) prefect(t *testing.T, args ...string) {
 	assert.NilError(t, err, string(out))
 }
 
-// finish waits for the end of a run and returns it.
+// finish waits for the end of a run and of its container, which sends the last logs, and returns the run.
 func (s *site) finish(t *testing.T, id, state string) flowRun {
 	t.Helper()
 	var run flowRun
+	read := func() { assert.NilError(t, s.session.call(&run, object{"id": id}, `return flow_run(id)`)) }
 	eventually(t, fmt.Sprintf("run %s has ended", id), func() bool {
-		assert.NilError(t, s.session.call(&run, object{"id": id}, `return flow_run(id)`))
+		read()
 		return slices.Contains(finished, run.State)
 	})
+	awaitContainers(t, id)
+	read()
 	assert.Equal(t, run.State, state, "%s\n%s", run.Message, strings.Join(run.Logs, "\n"))
 	return run
 }
