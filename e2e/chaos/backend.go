@@ -165,7 +165,7 @@ func (b *backend) states(ctx context.Context) (map[string]string, error) {
 	var answer struct {
 		Runs []struct{ ID, State string } `json:"flow_run"`
 	}
-	if err := b.query(ctx, `{ flow_run { id state } }`, nil, &answer); err != nil {
+	if err := b.query(ctx, `{ flow_run(limit: 100000) { id state } }`, nil, &answer); err != nil {
 		return nil, err
 	}
 	states := make(map[string]string, len(answer.Runs))
