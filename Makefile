@@ -79,7 +79,7 @@ demo-image: ## Build the image docker-prefect-demo, without a registry
 	@examples/demo-flow/build-image
 
 bench: build demo-image ## Measure speed and memory; docs/performance.md has the method
-	@go run ./e2e/bench
+	@e2e/with-postgres -optional go run ./e2e/bench
 
 soak: build ## Thousands of short runs on stubs for half an hour: all end right, nothing grows (FOR=20s: a smoke test)
 	@go run ./e2e/soak -for $(FOR)

@@ -35,7 +35,7 @@ func (b *bench) mapped(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := b.startBackend(ctx, dir, strings.TrimSpace(string(gateway)), "--insecure")
+	server, err := b.startBackend(ctx, sqlite, dir, strings.TrimSpace(string(gateway)), "--insecure")
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,25 @@ type backend struct {
 	client  *http.Client
 }
 
-// startBackend starts a server on the database in dir, at an address of this machine.
-func (b *bench) startBackend(ctx context.Context, dir, host string, more ...string) (*backend, error) {
+// database is what a server keeps its rows in.
+type database struct {
+	name string
+	args func(dir string) []string
+}
+
+var sqlite = database{"SQLite", func(dir string) []string { return []string{"--data", dir} }}
+
+// databases are SQLite and, where e2e/with-postgres has started one, PostgreSQL.
+func databases() []database {
+	all := []database{sqlite}
+	if url := os.Getenv("DOCKER_PREFECT_TEST_POSTGRES"); url != "" {
+		all = append(all, database{"PostgreSQL", func(string) []string { return []string{"--database", url} }})
+	}
+	return all
+}
+
+// startBackend starts a server at an address of this machine; dir is its home, and where a file would lie.
+func (b *bench) startBackend(ctx context.Context, in database, dir, host string, more ...string) (*backend, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
@@ -37,7 +54,7 @@ func (b *bench) startBackend(ctx context.Context, dir, host string, more ...stri
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	s := &backend{url: "http://" + address, client: &http.Client{Timeout: patience, Transport: transport}}
-	s.process = exec.Command(b.ours.args[0], append([]string{"server", "start", "--listen", address, "--data", dir}, more...)...)
+	s.process = exec.Command(b.ours.args[0], append(append([]string{"server", "start", "--listen", address}, in.args(dir)...), more...)...)
 	s.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	s.process.Stdout, s.process.Stderr = &s.output, &s.output
 	if err := s.process.Start(); err != nil {
@@ -130,7 +147,7 @@ func (s *backend) flow(ctx context.Context) (tenant, flow string, err error) {
 		return "", "", err
 	}
 	tenant = tenants[0].ID
-	project, err := s.id(ctx, "create_project", map[string]any{"tenant_id": tenant, "name": "bench"})
+	project, err := s.id(ctx, "create_project", map[string]any{"tenant_id": tenant, "name": "bench " + time.Now().Format(time.RFC3339Nano)})
 	if err != nil {
 		return "", "", err
 	}

@@ -25,7 +25,7 @@ func (b *bench) queue(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := b.startBackend(ctx, dir, loopback)
+	server, err := b.startBackend(ctx, sqlite, dir, loopback)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (b *bench) queue(ctx context.Context) (err error) {
 	if err := fill(ctx, filepath.Join(dir, "prefect.db"), tenant, flow); err != nil {
 		return fmt.Errorf("fill the database: %w", err)
 	}
-	if server, err = b.startBackend(ctx, dir, loopback); err != nil {
+	if server, err = b.startBackend(ctx, sqlite, dir, loopback); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()

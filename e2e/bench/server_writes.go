@@ -17,12 +17,21 @@ const writing = 6 * time.Second
 
 // states measures state changes of flow runs, from eight clients at once, against what SQLite alone does: one
 // transaction with a row and an update of another for each.
-func (b *bench) states(ctx context.Context) (err error) {
+func (b *bench) states(ctx context.Context) error {
+	for _, in := range databases() {
+		if err := b.statesIn(ctx, in); err != nil {
+			return fmt.Errorf("%s: %w", in.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) statesIn(ctx context.Context, in database) (err error) {
 	dir, err := os.MkdirTemp(b.dir, "states")
 	if err != nil {
 		return err
 	}
-	server, err := b.startBackend(ctx, dir, loopback)
+	server, err := b.startBackend(ctx, in, dir, loopback)
 	if err != nil {
 		return err
 	}
@@ -52,13 +61,16 @@ func (b *bench) states(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	b.table.add(row{what: "states of flow runs set, 8 clients, " + in.name, ours: perSecond(len(took), writing), aim: "1000/s"})
+	b.table.add(row{what: "latency of one", ours: milliseconds(median(took)) + ", p99 " + milliseconds(quantile(took, 0.99))})
+	if in.name != sqlite.name {
+		return nil
+	}
 	bare, err := bareTransactions(ctx, b.dir, state)
 	if err != nil {
 		return err
 	}
 	rate := float64(len(took)) / writing.Seconds()
-	b.table.add(row{what: "states of flow runs set, 8 clients", ours: perSecond(len(took), writing), aim: "1000/s"})
-	b.table.add(row{what: "latency of one", ours: milliseconds(median(took)) + ", p99 " + milliseconds(quantile(took, 0.99))})
 	b.table.add(row{what: "against bare transactions of SQLite", ours: fmt.Sprintf("%.2f (%.0f/s)", rate/bare, bare)})
 	return nil
 }
@@ -98,12 +110,21 @@ func bareTransactions(ctx context.Context, dir string, state any) (_ float64, er
 }
 
 // logs measures log lines in batches, as Prefect's client sends them.
-func (b *bench) logs(ctx context.Context) (err error) {
+func (b *bench) logs(ctx context.Context) error {
+	for _, in := range databases() {
+		if err := b.logsIn(ctx, in); err != nil {
+			return fmt.Errorf("%s: %w", in.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) logsIn(ctx context.Context, in database) (err error) {
 	dir, err := os.MkdirTemp(b.dir, "logs")
 	if err != nil {
 		return err
 	}
-	server, err := b.startBackend(ctx, dir, loopback)
+	server, err := b.startBackend(ctx, in, dir, loopback)
 	if err != nil {
 		return err
 	}
@@ -140,6 +161,6 @@ func (b *bench) logs(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.table.add(row{what: fmt.Sprintf("log lines stored, in batches of %d, %d clients", batch, clients), ours: perSecond(batch*len(took), writing), aim: "20000/s"})
+	b.table.add(row{what: fmt.Sprintf("log lines stored, in batches of %d, %d clients, %s", batch, clients, in.name), ours: perSecond(batch*len(took), writing), aim: "20000/s"})
 	return nil
 }
