@@ -137,7 +137,7 @@ func (b *bench) logsIn(ctx context.Context, in database) (err error) {
 	if err != nil {
 		return err
 	}
-	const batch, clients = 1000, 2
+	const batch, clients = 1000, 4
 	lines := make([]any, batch)
 	for i := range lines {
 		lines[i] = map[string]any{
