@@ -24,7 +24,7 @@ type site struct {
 }
 
 // staleAfter is more than a container needs to start on a busy machine.
-const staleAfter = "20s"
+const staleAfter = "30s"
 
 func newSite(t *testing.T) *site {
 	t.Helper()
