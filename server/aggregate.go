@@ -12,11 +12,8 @@ import (
 func aggregated(name string) string { return strings.TrimSuffix(name, "_aggregate") }
 
 // aggregate is an expression for the JSON of figures about rows of t.
-func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alias string) string, depth int) (string, error) {
-	if depth > maxDepth {
-		return "", badInput("the query nests relations more than %d levels deep", maxDepth)
-	}
-	r, err := q.rows(t, field.Field, join, true, depth)
+func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alias string) string) (string, error) {
+	r, err := q.rows(t, field.Field, join, true)
 	if err != nil {
 		return "", err
 	}
@@ -27,7 +24,7 @@ func (q *query) aggregate(t *table, field graphql.CollectedField, join func(alia
 		case "__typename":
 			o.add(selected.Alias, quoteText(string(quoteJSON(typeName))))
 		case "nodes":
-			row, err := q.rowJSON(t, r.alias, selected.Selections, depth+1)
+			row, err := q.rowJSON(t, r.alias, selected.Selections)
 			if err != nil {
 				return "", err
 			}

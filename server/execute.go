@@ -162,7 +162,7 @@ func (e *executable) statement(q *query, field graphql.CollectedField) (
 		text, err = q.byKey(t, field)
 		return e.readOne, text, err
 	}
-	text, err = q.aggregate(e.catalog.tables[aggregated(typeName)], field, nil, 0)
+	text, err = q.aggregate(e.catalog.tables[aggregated(typeName)], field, nil)
 	return e.readOne, "SELECT " + text, err
 }
 

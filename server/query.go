@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxDepth     = 12     // of relations in a selection or condition
+	maxDepth     = 12     // of relations in an order; conditions may nest four times as deep
 	maxValues    = 30_000 // bound values in one statement; SQLite takes 32,766
 	maxOrderings = 100
 )
@@ -55,7 +55,7 @@ type rows struct {
 // rows translates the arguments of a list of rows of t. join, if not empty, is a condition that ties the row alias to
 // something around the list. If inner, they are chosen in a subquery, so that what is costly to compute from a row is
 // computed only for rows within the limit, after sorting, and figures are about those rows.
-func (q *query) rows(t *table, field *ast.Field, join func(alias string) string, inner bool, depth int) (rows, error) {
+func (q *query) rows(t *table, field *ast.Field, join func(alias string) string, inner bool) (rows, error) {
 	alias := q.alias()
 	argument := func(name string) json.RawMessage { return q.variables.argument(field, name) }
 
@@ -63,7 +63,7 @@ func (q *query) rows(t *table, field *ast.Field, join func(alias string) string,
 	if join != nil {
 		conditions = append(conditions, join(alias))
 	}
-	condition, err := q.where(t, alias, argument("where"), depth)
+	condition, err := q.where(t, alias, argument("where"), 0)
 	if err != nil {
 		return rows{}, err
 	}

@@ -12,11 +12,11 @@ import (
 // whether it has more of them than may be without a limit. It is one row so that all the work is in getting it, which
 // is what can be stopped half-way.
 func (q *query) list(t *table, field graphql.CollectedField) (string, error) {
-	r, err := q.rows(t, field.Field, nil, q.isExpensive(t, field), 0)
+	r, err := q.rows(t, field.Field, nil, q.isExpensive(t, field))
 	if err != nil {
 		return "", err
 	}
-	row, err := q.rowJSON(t, r.alias, field.Selections, 0)
+	row, err := q.rowJSON(t, r.alias, field.Selections)
 	if err != nil {
 		return "", err
 	}
@@ -36,7 +36,7 @@ func (q *query) byKey(t *table, field graphql.CollectedField) (string, error) {
 		return "", err
 	}
 	alias := q.alias()
-	row, err := q.rowJSON(t, alias, field.Selections, 0)
+	row, err := q.rowJSON(t, alias, field.Selections)
 	if err != nil {
 		return "", err
 	}
@@ -54,13 +54,10 @@ func (q *query) isExpensive(t *table, field graphql.CollectedField) bool {
 }
 
 // rowJSON is an expression for the JSON of a row of t: the fields selected, in order, under their aliases.
-func (q *query) rowJSON(t *table, alias string, selection ast.SelectionSet, depth int) (string, error) {
-	if depth > maxDepth {
-		return "", badInput("the query nests relations more than %d levels deep", maxDepth)
-	}
+func (q *query) rowJSON(t *table, alias string, selection ast.SelectionSet) (string, error) {
 	var o objectBuilder
 	for _, field := range q.fields(selection, t.name) {
-		value, err := q.fieldJSON(t, alias, field, depth)
+		value, err := q.fieldJSON(t, alias, field)
 		if err != nil {
 			return "", err
 		}
@@ -70,7 +67,7 @@ func (q *query) rowJSON(t *table, alias string, selection ast.SelectionSet, dept
 }
 
 // fieldJSON is an expression for the JSON of one field of a row of t.
-func (q *query) fieldJSON(t *table, alias string, field graphql.CollectedField, depth int) (string, error) {
+func (q *query) fieldJSON(t *table, alias string, field graphql.CollectedField) (string, error) {
 	if field.Name == "__typename" {
 		return quoteText(string(quoteJSON(t.name))), nil
 	}
@@ -82,14 +79,14 @@ func (q *query) fieldJSON(t *table, alias string, field graphql.CollectedField, 
 			return target + "." + quoteIdentifier(relation.to) + " = " + alias + "." + quoteIdentifier(relation.from)
 		}
 		if relation.many {
-			return q.relatedList(relation, field, join, depth+1)
+			return q.relatedList(relation, field, join)
 		}
-		return q.relatedRow(relation, field, join, depth+1)
+		return q.relatedRow(relation, field, join)
 	}
 	relation := t.relations[aggregated(field.Name)]
 	return q.aggregate(relation.target, field, func(target string) string {
 		return target + "." + quoteIdentifier(relation.to) + " = " + alias + "." + quoteIdentifier(relation.from)
-	}, depth+1)
+	})
 }
 
 // columnJSON is an expression for the JSON of a column; with the argument path, of what is there in a jsonb.
@@ -110,9 +107,9 @@ func (q *query) columnJSON(c *column, alias string, field graphql.CollectedField
 }
 
 // relatedRow is an expression for the JSON of the row that a relation leads to.
-func (q *query) relatedRow(r *relation, field graphql.CollectedField, join func(string) string, depth int) (string, error) {
+func (q *query) relatedRow(r *relation, field graphql.CollectedField, join func(string) string) (string, error) {
 	alias := q.alias()
-	row, err := q.rowJSON(r.target, alias, field.Selections, depth)
+	row, err := q.rowJSON(r.target, alias, field.Selections)
 	if err != nil {
 		return "", err
 	}
@@ -121,12 +118,12 @@ func (q *query) relatedRow(r *relation, field graphql.CollectedField, join func(
 }
 
 // relatedList is an expression for the JSON array of the rows that a relation leads to.
-func (q *query) relatedList(r *relation, field graphql.CollectedField, join func(string) string, depth int) (string, error) {
-	rows, err := q.rows(r.target, field.Field, join, q.isExpensive(r.target, field), depth)
+func (q *query) relatedList(r *relation, field graphql.CollectedField, join func(string) string) (string, error) {
+	rows, err := q.rows(r.target, field.Field, join, q.isExpensive(r.target, field))
 	if err != nil {
 		return "", err
 	}
-	row, err := q.rowJSON(r.target, rows.alias, field.Selections, depth)
+	row, err := q.rowJSON(r.target, rows.alias, field.Selections)
 	if err != nil {
 		return "", err
 	}

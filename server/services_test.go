@@ -52,6 +52,40 @@ func TestServicesRunAtOnceAndAgainAndAgain(t *testing.T) {
 	})
 }
 
+// A run whose heartbeat is older than the server says nothing, until live processes have had time to be heard.
+func TestServicesJudgeNoHeartbeatsRightAfterTheStart(t *testing.T) {
+	place := newPlace(t)
+	before := openAPI(t, place)
+	flow := before.register("p", flowOf("f", "a"))
+	dead, zombie := before.run(flow), before.run(flow)
+	before.setFlowRun(dead, "Running")
+	before.setFlowRun(zombie, "Running")
+	before.setTaskRun(before.taskRuns(zombie)["a"], "Running")
+	a := openAPI(t, place)
+	pass := func(name string) {
+		for _, s := range a.server.services {
+			if s.name == name {
+				assert.NilError(t, s.pass(t.Context()))
+			}
+		}
+	}
+	// As if the server had been started only now.
+	a.sleep(20 * time.Minute)
+	a.server.services = a.server.store.services(Services{})
+	pass("Lazarus")
+	pass("ZombieKiller")
+	assert.Check(t, is.Equal(a.stateOf(dead), "Running"))
+	for range 14 {
+		a.sleep(10 * time.Second)
+		pass("Presence")
+	}
+	pass("ZombieKiller")
+	pass("Lazarus")
+	assert.Check(t, is.Equal(a.stateOf(dead), "Scheduled"))
+	state := get(t, a.flowRun(zombie, "task_runs { state }"), "task_runs", 0, "state")
+	assert.Check(t, is.Equal(state, "Failed"))
+}
+
 func TestTheServicesOfAServer(t *testing.T) {
 	intervals := map[string]time.Duration{}
 	for _, s := range newAPI(t).server.services {

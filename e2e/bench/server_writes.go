@@ -17,17 +17,20 @@ const writing = 6 * time.Second
 
 // states measures state changes of flow runs, from eight clients at once, against what SQLite alone does: one
 // transaction with a row and an update of another for each.
-func (b *bench) states(ctx context.Context) error {
+func (b *bench) states(ctx context.Context) error { return b.onEach(ctx, b.statesIn) }
+
+// onEach measures on a new server in each database, with a flow of its own.
+func (b *bench) onEach(ctx context.Context, measure func(ctx context.Context, in database, server *backend, flow string) error) error {
 	for _, in := range databases() {
-		if err := b.statesIn(ctx, in); err != nil {
+		if err := b.on(ctx, in, measure); err != nil {
 			return fmt.Errorf("%s: %w", in.name, err)
 		}
 	}
 	return nil
 }
 
-func (b *bench) statesIn(ctx context.Context, in database) (err error) {
-	dir, err := os.MkdirTemp(b.dir, "states")
+func (b *bench) on(ctx context.Context, in database, measure func(ctx context.Context, in database, server *backend, flow string) error) (err error) {
+	dir, err := os.MkdirTemp(b.dir, "server")
 	if err != nil {
 		return err
 	}
@@ -40,6 +43,10 @@ func (b *bench) statesIn(ctx context.Context, in database) (err error) {
 	if err != nil {
 		return err
 	}
+	return measure(ctx, in, server, flow)
+}
+
+func (b *bench) statesIn(ctx context.Context, in database, server *backend, flow string) (err error) {
 	const clients = 8
 	var runs [clients]string
 	for i := range runs {
@@ -110,29 +117,9 @@ func bareTransactions(ctx context.Context, dir string, state any) (_ float64, er
 }
 
 // logs measures log lines in batches, as Prefect's client sends them.
-func (b *bench) logs(ctx context.Context) error {
-	for _, in := range databases() {
-		if err := b.logsIn(ctx, in); err != nil {
-			return fmt.Errorf("%s: %w", in.name, err)
-		}
-	}
-	return nil
-}
+func (b *bench) logs(ctx context.Context) error { return b.onEach(ctx, b.logsIn) }
 
-func (b *bench) logsIn(ctx context.Context, in database) (err error) {
-	dir, err := os.MkdirTemp(b.dir, "logs")
-	if err != nil {
-		return err
-	}
-	server, err := b.startBackend(ctx, in, dir, loopback)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	_, flow, err := server.flow(ctx)
-	if err != nil {
-		return err
-	}
+func (b *bench) logsIn(ctx context.Context, in database, server *backend, flow string) error {
 	run, err := server.id(ctx, "create_flow_run", map[string]any{"flow_id": flow})
 	if err != nil {
 		return err
